@@ -1,0 +1,23 @@
+//! What a game imports: `use bevy_slipstream::prelude::*;`.
+
+pub use crate::NetworkingPlugin;
+pub use slipstream_connection::{
+    Answered, AppChannelExt, AppMessageExt, Connected, Connecting, Connection, ConnectionName, ConnectionSystems,
+    DisconnectReason, Disconnected, Endpoint, EntityMap, Incoming, LocalConnection, LocalPeer, MessageSender,
+    NetworkError, NetworkId, NetworkRole, NetworkStats, PeerId, Received, RemoteEvent, Request, RequestError,
+    RequestId, Requester, Responder, Role, ServerLimits, Target, channels, is_client, is_connected, is_host, is_server,
+};
+pub use slipstream_link::{Conditioner, Connect, Link, LinkOf, Links, Listen, ListenFailed, Listening, MemoryHub};
+pub use slipstream_protocol::{
+    ChannelConfig, ChannelId, CloseReason, Delivery, NetworkConditions, Priority, RefuseReason,
+};
+pub use slipstream_replication::{
+    AppReplicateExt, Importance, OwnedBy, Remote, RemoteTick, Replicated, ReplicationStats, ReplicationSystems, TransformCodec,
+    VisibleTo,
+};
+#[cfg(feature = "leafwing")]
+pub use slipstream_simulation::NetworkActions;
+pub use slipstream_simulation::{
+    AppInputExt, Controlled, Owned, Owner, Simulation, SimulationSystems, SimulationTick, TickRate, TickRunnerPlugin,
+};
+pub use slipstream_wire::Tick;

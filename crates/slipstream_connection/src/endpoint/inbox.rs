@@ -1,0 +1,119 @@
+//! Where received messages wait for the systems that read them.
+
+use slipstream_protocol::{ChannelId, DeliveryOutcome};
+
+/// Outcomes that nobody fetched are forgotten beyond this number, oldest first.
+const MAX_DELIVERIES: usize = 16 * 1024;
+
+/// The inboxes of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Inboxes {
+    /// Few, sorted by channel.
+    raw: Vec<Inbox>,
+    /// One queue for all typed channels, so that messages are handed out in the order of their arrival.
+    typed: Vec<(ChannelId, Vec<u8>)>,
+    typed_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Inbox {
+    channel: ChannelId,
+    messages: Vec<Vec<u8>>,
+    bytes: usize,
+    deliveries: Vec<(u64, DeliveryOutcome)>,
+}
+
+impl Inboxes {
+    /// Keeps a message; `false` when its inbox is full because nobody reads it.
+    pub(crate) fn push(&mut self, channel: ChannelId, payload: Vec<u8>, typed: bool, limit_bytes: usize) -> bool {
+        let held = if typed { &mut self.typed_bytes } else { &mut self.inbox(channel).bytes };
+        if *held + payload.len() > limit_bytes {
+            return false;
+        }
+        *held += payload.len();
+        if typed {
+            self.typed.push((channel, payload));
+        } else {
+            self.inbox(channel).messages.push(payload);
+        }
+        true
+    }
+
+    pub(crate) fn push_delivery(&mut self, channel: ChannelId, token: u64, outcome: DeliveryOutcome) {
+        let deliveries = &mut self.inbox(channel).deliveries;
+        if deliveries.len() >= MAX_DELIVERIES {
+            deliveries.drain(..MAX_DELIVERIES / 2);
+        }
+        deliveries.push((token, outcome));
+    }
+
+    pub(crate) fn drain(&mut self, channel: ChannelId) -> std::vec::Drain<'_, Vec<u8>> {
+        let inbox = self.inbox(channel);
+        inbox.bytes = 0;
+        inbox.messages.drain(..)
+    }
+
+    pub(crate) fn drain_deliveries(&mut self, channel: ChannelId) -> std::vec::Drain<'_, (u64, DeliveryOutcome)> {
+        self.inbox(channel).deliveries.drain(..)
+    }
+
+    pub(crate) fn has_typed(&self) -> bool {
+        !self.typed.is_empty()
+    }
+
+    pub(crate) fn take_typed(&mut self) -> Vec<(ChannelId, Vec<u8>)> {
+        self.typed_bytes = 0;
+        core::mem::take(&mut self.typed)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.typed_bytes + self.raw.iter().map(|inbox| inbox.bytes).sum::<usize>()
+    }
+
+    fn inbox(&mut self, channel: ChannelId) -> &mut Inbox {
+        let index = match self.raw.binary_search_by_key(&channel.0, |inbox| inbox.channel.0) {
+            Ok(index) => index,
+            Err(index) => {
+                let inbox = Inbox { channel, messages: Vec::new(), bytes: 0, deliveries: Vec::new() };
+                self.raw.insert(index, inbox);
+                index
+            }
+        };
+        &mut self.raw[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_inbox_does_not_stop_another() {
+        let mut inboxes = Inboxes::default();
+        assert!(inboxes.push(ChannelId(1), vec![0; 80], false, 100));
+        assert!(!inboxes.push(ChannelId(1), vec![0; 80], false, 100));
+        assert!(inboxes.push(ChannelId(2), vec![0; 80], false, 100));
+        assert_eq!(inboxes.drain(ChannelId(1)).count(), 1);
+        assert!(inboxes.push(ChannelId(1), vec![0; 80], false, 100));
+    }
+
+    #[test]
+    fn typed_messages_keep_the_order_of_arrival_across_channels() {
+        let mut inboxes = Inboxes::default();
+        for (channel, byte) in [(12, 1), (10, 2), (12, 3)] {
+            assert!(inboxes.push(ChannelId(channel), vec![byte], true, 100));
+        }
+        let bytes: Vec<u8> = inboxes.take_typed().into_iter().flat_map(|(_, payload)| payload).collect();
+        assert_eq!(bytes, [1, 2, 3]);
+    }
+
+    #[test]
+    fn outcomes_that_nobody_fetches_are_bounded() {
+        let mut inboxes = Inboxes::default();
+        for token in 0..3 * MAX_DELIVERIES as u64 {
+            inboxes.push_delivery(ChannelId(1), token, DeliveryOutcome::Acknowledged);
+        }
+        let newest = inboxes.drain_deliveries(ChannelId(1)).next_back();
+        assert_eq!(newest.map(|(token, _)| token), Some(3 * MAX_DELIVERIES as u64 - 1));
+    }
+}

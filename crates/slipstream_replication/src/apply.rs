@@ -1,0 +1,286 @@
+//! From records to entities: an entity appears whole, parents first, [`Remote`] last.
+
+use std::sync::Arc;
+
+use bevy::prelude::*;
+use slipstream_connection::{Endpoint, EntityMap, NetworkId, NetworkRole, Role, channels};
+use slipstream_wire::Tick;
+
+use crate::incoming::{Change, Incoming, Speaker};
+use crate::journal::{Journal, parts};
+use crate::registry::{Direction, ErasedComponent, Registry};
+use crate::replicated::{Remote, RemoteTick, Slot};
+use crate::requests::ask_for_everything;
+use crate::slots::Slots;
+use crate::view::View;
+
+/// Applies what arrived on every connection.
+pub(crate) fn apply_records(world: &mut World, connections: &mut QueryState<Entity, (With<Incoming>, With<Endpoint>)>) {
+    let connections: Vec<Entity> = connections.iter(world).collect();
+    for connection in connections {
+        let Some(mut endpoint) = world.get_mut::<Endpoint>(connection) else { continue };
+        let chunks: Vec<Vec<u8>> = endpoint.drain(channels::RECORDS).collect();
+        if chunks.is_empty() {
+            continue;
+        }
+        let Some(mut incoming) = take_incoming(world, connection) else { continue };
+        let changes = decode_chunks(world, connection, &mut incoming, &chunks);
+        let serves = world.resource::<NetworkRole>().0 != Role::Client;
+        if serves && let Some(mut view) = world.get_mut::<View>(connection) {
+            for change in &changes {
+                if let Change::Lane { slot, lane, .. } = change {
+                    view.note_told(*slot, *lane);
+                }
+            }
+        }
+        apply_changes(world, &mut incoming, changes);
+        if serves {
+            // A server's entities do not come and go with what an owner may see: what resolves, resolves at once.
+            incoming.unresolved.clear();
+            incoming.referrers.clear();
+        }
+        if let (Some(error), Some(mut endpoint)) = (incoming.refused.take(), world.get_mut::<Endpoint>(connection)) {
+            endpoint.report_violation(error.to_string());
+        }
+        let newest = incoming.newest_tick;
+        put_back(world, connection, incoming);
+        if let (Some(tick), Ok(mut connection)) = (newest, world.get_entity_mut(connection)) {
+            connection.insert(RemoteTick(tick));
+        }
+    }
+}
+
+fn take_incoming(world: &mut World, connection: Entity) -> Option<Incoming> {
+    world.get_mut::<Incoming>(connection).map(|mut incoming| core::mem::take(&mut *incoming))
+}
+
+fn put_back(world: &mut World, connection: Entity, incoming: Incoming) {
+    if let Some(mut place) = world.get_mut::<Incoming>(connection) {
+        *place = incoming;
+    } else if world.resource::<NetworkRole>().0 == Role::Client {
+        // An observer ended the connection while its state was applied: what it brought goes with it.
+        despawn_all(world, &incoming);
+    }
+}
+
+fn decode_chunks(world: &mut World, connection: Entity, incoming: &mut Incoming, chunks: &[Vec<u8>]) -> Vec<Change> {
+    let registry = world.resource::<Registry>();
+    let speaker = match world.resource::<NetworkRole>().0 {
+        Role::Client => Speaker::Server,
+        _ => Speaker::Owner { connection, slots: world.resource::<Slots>() },
+    };
+    let mut changes = Vec::new();
+    let mut failure = None;
+    for chunk in chunks {
+        match incoming.decode(chunk, registry, &speaker) {
+            Ok(decoded) => changes.extend(decoded),
+            Err(error) => failure = Some(error),
+        }
+    }
+    if let Some(error) = failure {
+        // The datagram was acknowledged before it was read: what it carried must come again, whatever it was.
+        ask_for_everything(world, connection, incoming, &error);
+    }
+    changes
+}
+
+fn apply_changes(world: &mut World, incoming: &mut Incoming, changes: Vec<Change>) {
+    let mut appeared = Vec::new();
+    for change in &changes {
+        if let Change::Appear { slot, epoch } = change {
+            appeared.extend(appear(world, incoming, *slot, *epoch));
+        }
+    }
+    let mut vanished = Vec::new();
+    for change in changes {
+        match change {
+            Change::Appear { .. } => {}
+            Change::Lane { slot, epoch, lane, value, words } => {
+                apply_lane(world, incoming, slot, epoch, lane, value, &words);
+            }
+            Change::Vanish { slot, at } => vanished.push((slot, at)),
+        }
+    }
+    if !appeared.is_empty() {
+        resolve_references(world, incoming);
+    }
+    show(world, appeared);
+    vanish(world, incoming, &vanished);
+}
+
+/// Takes away what has left the slots up to these ticks.
+fn vanish(world: &mut World, incoming: &mut Incoming, vanished: &[(u32, Tick)]) {
+    let gone: Vec<_> = vanished.iter().filter_map(|(slot, at)| incoming.take_vanished(*slot, *at)).collect();
+    for (id, entity) in gone {
+        let_go(world, incoming, id);
+        despawn(world, entity);
+    }
+}
+
+/// Ends what refers to an entity that goes: a child that stays in sight must not go with its parent, and is put back when
+/// the parent returns. A child that goes too is left to its parent.
+fn let_go(world: &mut World, incoming: &mut Incoming, id: NetworkId) {
+    for (slot, lane) in incoming.referrers.remove(&id).unwrap_or_default() {
+        let Some((entity, words)) = incoming.shown(slot, lane) else { continue };
+        for (component, words) in components_of(world, lane).iter().zip(parts(&words)) {
+            if let Some(words) = words {
+                component.detach(world, entity, words, id);
+            }
+        }
+        incoming.note_unresolved((slot, lane));
+    }
+}
+
+/// Everything has been announced since `until`: what has not been is gone.
+pub(crate) fn drop_announced_until(world: &mut World, connection: Entity, until: Tick) {
+    let Some(mut incoming) = take_incoming(world, connection) else { return };
+    let gone: Vec<_> = incoming.announced_until(until).into_iter().map(|slot| (slot, until)).collect();
+    vanish(world, &mut incoming, &gone);
+    put_back(world, connection, incoming);
+}
+
+/// Makes the entity of an announced incarnation, still bare. `None` when it has one, or was superseded.
+fn appear(world: &mut World, incoming: &mut Incoming, slot: u32, epoch: u8) -> Option<Entity> {
+    let known = incoming.incarnation(slot, epoch)?;
+    let generation = known.generation;
+    if known.entity.is_some() || !incoming.is_current(slot, epoch) {
+        return None;
+    }
+    match incoming.take_earlier(slot, epoch) {
+        // The same entity, back in sight before its going was noticed: it stays, and sheds what it no longer has.
+        Some((entity, before, shown)) if before == generation && world.get_entity(entity).is_ok() => {
+            let known = incoming.incarnation(slot, epoch)?;
+            known.entity = Some(entity);
+            for (lane, applied) in known.lanes.iter_mut().zip(shown) {
+                lane.applied = applied;
+            }
+            return None;
+        }
+        Some((entity, before, _)) => {
+            let_go(world, incoming, NetworkId { slot, generation: before });
+            despawn(world, entity);
+        }
+        None => {}
+    }
+    let entity = world.spawn(Slot { index: slot, generation }).id();
+    incoming.incarnation(slot, epoch)?.entity = Some(entity);
+    world.resource_mut::<EntityMap>().insert(NetworkId { slot, generation }, entity);
+    world.resource_mut::<Journal>().clear_slot(slot);
+    world.resource_mut::<Slots>().mirror(slot, generation, entity);
+    Some(entity)
+}
+
+/// Puts a lane's value on its entity, unless the entity shows a newer one.
+fn apply_lane(
+    world: &mut World,
+    incoming: &mut Incoming,
+    slot: u32,
+    epoch: u8,
+    lane: usize,
+    value: Tick,
+    words: &Arc<[u32]>,
+) {
+    let Some(known) = incoming.incarnation(slot, epoch) else { return };
+    let (Some(entity), Some(inbox)) = (known.entity, known.lanes.get_mut(lane)) else { return };
+    if inbox.applied.as_ref().is_some_and(|(applied, _)| !value.is_newer_than(*applied)) {
+        return;
+    }
+    let shown = inbox.applied.replace((value, Arc::clone(words))).map(|(_, words)| words);
+    put_lane(world, incoming, entity, (slot, lane), shown.as_deref(), words);
+}
+
+/// Puts a lane's value on its entity, component by component, where it differs from what the entity shows.
+fn put_lane(
+    world: &mut World,
+    incoming: &mut Incoming,
+    entity: Entity,
+    place: (u32, usize),
+    shown: Option<&[u32]>,
+    words: &[u32],
+) {
+    let mut old = shown.map(parts);
+    for (component, new) in components_of(world, place.1).iter().zip(parts(words)) {
+        let old = old.as_mut().and_then(Iterator::next).flatten();
+        match new {
+            Some(new) if old != Some(new) => match component.apply(world, entity, new) {
+                Ok(references) => incoming.note_references(place, references),
+                Err(error) => {
+                    warn_once!("a received component could not be applied: {error}");
+                    incoming.refused = Some(error);
+                }
+            },
+            None if old.is_some() => component.remove(world, entity),
+            _ => {}
+        }
+    }
+}
+
+fn components_of(world: &World, lane: usize) -> Vec<Arc<dyn ErasedComponent>> {
+    let registry = world.resource::<Registry>();
+    let components = registry.lanes.get(lane).map(|lane| lane.components.as_slice()).unwrap_or_default();
+    components.iter().map(|component| Arc::clone(&registry.components[*component].erased)).collect()
+}
+
+/// Applies again what referred to entities that did not exist here.
+fn resolve_references(world: &mut World, incoming: &mut Incoming) {
+    for (slot, lane) in core::mem::take(&mut incoming.unresolved) {
+        if let Some((entity, words)) = incoming.shown(slot, lane) {
+            put_lane(world, incoming, entity, (slot, lane), None, &words);
+        }
+    }
+}
+
+/// What the local peer told of an entity that it no longer owns gives way to what the server says.
+pub(crate) fn restore_released(world: &mut World, connections: &mut QueryState<Entity, With<Incoming>>) {
+    let released = core::mem::take(&mut world.resource_mut::<Slots>().released);
+    if released.is_empty() {
+        return;
+    }
+    let lanes = world.resource::<Registry>().lanes.iter().enumerate();
+    let told: Vec<usize> =
+        lanes.filter(|(_, lane)| lane.options.direction == Direction::FromOwner).map(|(index, _)| index).collect();
+    let connections: Vec<Entity> = connections.iter(world).collect();
+    for connection in connections {
+        let Some(mut incoming) = take_incoming(world, connection) else { continue };
+        for (slot, lane) in released.iter().flat_map(|slot| told.iter().map(|lane| (*slot, *lane))) {
+            if let Some((entity, words)) = incoming.shown(slot, lane) {
+                put_lane(world, &mut incoming, entity, (slot, lane), None, &words);
+            }
+        }
+        put_back(world, connection, incoming);
+    }
+}
+
+/// Marks new entities as whole, parents before their children.
+fn show(world: &mut World, appeared: Vec<Entity>) {
+    let mut by_depth: Vec<(usize, Entity)> =
+        appeared.into_iter().map(|entity| (depth(world, entity), entity)).collect();
+    by_depth.sort_by_key(|(depth, _)| *depth);
+    for (_, entity) in by_depth {
+        if let Ok(mut entity) = world.get_entity_mut(entity) {
+            entity.insert(Remote);
+        }
+    }
+}
+
+fn depth(world: &World, entity: Entity) -> usize {
+    // A hierarchy of more levels is sorted no further: a peer could make a ring.
+    const DEEPEST: usize = 64;
+    let parents = core::iter::successors(Some(entity), |entity| world.get::<ChildOf>(*entity).map(ChildOf::parent));
+    parents.take(DEEPEST).count()
+}
+
+fn despawn(world: &mut World, entity: Entity) {
+    world.resource_mut::<EntityMap>().remove_entity(entity);
+    // A child may be gone with its parent already.
+    if let Ok(entity) = world.get_entity_mut(entity) {
+        entity.despawn();
+    }
+}
+
+/// Takes away everything that a connection brought.
+pub(crate) fn despawn_all(world: &mut World, incoming: &Incoming) {
+    for entity in incoming.entities() {
+        despawn(world, entity);
+    }
+}

@@ -1,0 +1,331 @@
+//! `Transform`: position on a grid, rotation as its three smallest components.
+
+use bevy::prelude::*;
+use slipstream_connection::EntityMap;
+use slipstream_wire::{BitReader, BitWriter, QuantizedRotation, Quantizer, SmallestThree, WireError};
+
+use super::{Codec, ResolveEntities};
+use crate::error::RecordError;
+
+/// Bits of exp-Golomb's fixed part for a position difference: at 60 Hz and 1 mm, 4 m/s is 64 steps a tick.
+const POSITION_K: u32 = 5;
+const ROTATION_K: u32 = 3;
+
+/// Position in a range with a step, rotation as [`SmallestThree`], scale only where it is not one.
+///
+/// The position's error is at most half a step on each axis, inside the range; outside it is clamped to the range.
+/// Words: x, y, z, largest component, three components; then, where the scale is not one, its three floats as bits.
+#[derive(Debug, Clone)]
+pub struct TransformCodec {
+    range: core::ops::Range<f32>,
+    step: f32,
+    rotation_bits: u32,
+    position: Quantizer,
+    rotation: SmallestThree,
+}
+
+impl Default for TransformCodec {
+    fn default() -> Self {
+        Self::new(-2048.0..2048.0, 0.001, 11)
+    }
+}
+
+impl TransformCodec {
+    /// A codec for positions within `range` metres on each axis, in steps of `step` metres, with `rotation_bits` bits a
+    /// component of the rotation (11 is about 0.05°).
+    #[must_use]
+    pub fn new(range: core::ops::Range<f32>, step: f32, rotation_bits: u32) -> Self {
+        let rotation = SmallestThree::new(rotation_bits);
+        Self {
+            position: Quantizer::range(range.clone()).step(step),
+            rotation_bits: rotation.bits(),
+            rotation,
+            range,
+            step,
+        }
+    }
+
+    /// The same codec with another range of positions, in metres.
+    #[must_use]
+    pub fn position(&self, range: core::ops::Range<f32>, step: f32) -> Self {
+        Self::new(range, step, self.rotation_bits)
+    }
+
+    /// The same codec with another number of bits a rotation component, held to 4..=16.
+    #[must_use]
+    pub fn rotation_bits(&self, bits: u32) -> Self {
+        Self::new(self.range.clone(), self.step, bits)
+    }
+
+    fn write_rotation(&self, words: &[u32], writer: &mut BitWriter) {
+        writer.write_bits(u64::from(words[0]), 2);
+        for component in &words[1..4] {
+            writer.write_bits(u64::from(*component), self.rotation_bits);
+        }
+    }
+}
+
+impl Codec<Transform> for TransformCodec {
+    fn describe(&self) -> String {
+        format!("transform {:?} step {} rotation {} bits", self.range, self.step, self.rotation_bits)
+    }
+
+    fn quantize(&self, component: &Transform, _: &EntityMap, words: &mut Vec<u32>) -> Result<(), RecordError> {
+        words.extend(component.translation.to_array().map(|axis| self.position.quantize(axis)));
+        let rotation = self.rotation.quantize(component.rotation.to_array());
+        words.push(u32::from(rotation.largest));
+        words.extend(rotation.components);
+        if component.scale != Vec3::ONE {
+            words.extend(component.scale.to_array().map(f32::to_bits));
+        }
+        Ok(())
+    }
+
+    fn dequantize(&self, words: &[u32], _: &mut ResolveEntities) -> Result<Transform, RecordError> {
+        let [x, y, z, largest, a, b, c, scale @ ..] = words else {
+            return Err(WireError::Malformed { what: "transform" }.into());
+        };
+        let rotation = QuantizedRotation { largest: *largest as u8, components: [*a, *b, *c] };
+        let scale = match scale {
+            [x, y, z] => Vec3::new(f32::from_bits(*x), f32::from_bits(*y), f32::from_bits(*z)),
+            _ => Vec3::ONE,
+        };
+        Ok(Transform {
+            translation: Vec3::from_array([*x, *y, *z].map(|axis| self.position.dequantize(axis))),
+            rotation: Quat::from_array(self.rotation.dequantize(rotation)),
+            scale,
+        })
+    }
+
+    fn write(&self, baseline: Option<&[u32]>, words: &[u32], writer: &mut BitWriter) {
+        let Some(baseline) = baseline else {
+            for axis in &words[..3] {
+                writer.write_bits(u64::from(*axis), self.position.bits());
+            }
+            self.write_rotation(&words[3..7], writer);
+            write_scale(None, &words[7..], writer);
+            return;
+        };
+        let moved = baseline[..3] != words[..3];
+        writer.write_bool(moved);
+        if moved {
+            for (from, to) in baseline.iter().zip(words).take(3) {
+                writer.write_signed_exp_golomb(i64::from(*to) - i64::from(*from), POSITION_K);
+            }
+        }
+        let turned = baseline[3..7] != words[3..7];
+        writer.write_bool(turned);
+        if turned {
+            let same_largest = baseline[3] == words[3];
+            writer.write_bool(same_largest);
+            if same_largest {
+                for (from, to) in baseline[4..7].iter().zip(&words[4..7]) {
+                    writer.write_signed_exp_golomb(i64::from(*to) - i64::from(*from), ROTATION_K);
+                }
+            } else {
+                self.write_rotation(&words[3..7], writer);
+            }
+        }
+        write_scale(Some(&baseline[7..]), &words[7..], writer);
+    }
+
+    fn read(&self, baseline: Option<&[u32]>, reader: &mut BitReader, words: &mut Vec<u32>) -> Result<(), RecordError> {
+        let Some(baseline) = baseline else {
+            for _ in 0..3 {
+                words.push(self.in_range(reader.read_bits(self.position.bits())?)?);
+            }
+            self.read_rotation(reader, words)?;
+            return read_scale(None, reader, words);
+        };
+        if baseline.len() < 7 {
+            return Err(WireError::Malformed { what: "baseline of a transform" }.into());
+        }
+        if reader.read_bool()? {
+            for from in &baseline[..3] {
+                let difference = reader.read_signed_exp_golomb(POSITION_K)?;
+                let value = i64::from(*from).checked_add(difference).and_then(|value| u64::try_from(value).ok());
+                words.push(self.in_range(value.unwrap_or(u64::MAX))?);
+            }
+        } else {
+            words.extend(&baseline[..3]);
+        }
+        if !reader.read_bool()? {
+            words.extend(&baseline[3..7]);
+        } else if reader.read_bool()? {
+            words.push(baseline[3]);
+            let max = (1_i64 << self.rotation_bits) - 1;
+            for from in &baseline[4..7] {
+                let difference = reader.read_signed_exp_golomb(ROTATION_K)?;
+                let value = i64::from(*from).checked_add(difference).filter(|value| (0..=max).contains(value));
+                words.push(value.ok_or(WireError::Malformed { what: "rotation difference" })? as u32);
+            }
+            self.check_rotation(words)?;
+        } else {
+            self.read_rotation(reader, words)?;
+        }
+        read_scale(Some(&baseline[7..]), reader, words)
+    }
+}
+
+impl TransformCodec {
+    fn in_range(&self, value: u64) -> Result<u32, RecordError> {
+        let max = self.position.max();
+        match u32::try_from(value) {
+            Ok(value) if value <= max => Ok(value),
+            _ => Err(WireError::ValueOutOfRange { what: "position", value, max: u64::from(max) }.into()),
+        }
+    }
+
+    fn read_rotation(&self, reader: &mut BitReader, words: &mut Vec<u32>) -> Result<(), RecordError> {
+        words.push(reader.read_bits(2)? as u32);
+        for _ in 0..3 {
+            words.push(reader.read_bits(self.rotation_bits)? as u32);
+        }
+        self.check_rotation(words)
+    }
+
+    /// The last four words must be what some rotation quantises to, or a relayed rotation would change on its way.
+    fn check_rotation(&self, words: &[u32]) -> Result<(), RecordError> {
+        match words {
+            [.., largest, a, b, c]
+                if self
+                    .rotation
+                    .is_canonical(QuantizedRotation { largest: *largest as u8, components: [*a, *b, *c] }) =>
+            {
+                Ok(())
+            }
+            _ => Err(WireError::Malformed { what: "rotation" }.into()),
+        }
+    }
+}
+
+fn write_scale(baseline: Option<&[u32]>, scale: &[u32], writer: &mut BitWriter) {
+    if let Some(baseline) = baseline {
+        writer.write_bool(baseline != scale);
+        if baseline == scale {
+            return;
+        }
+    }
+    writer.write_bool(scale.len() == 3);
+    for axis in scale.iter().take(3) {
+        writer.write_bits(u64::from(*axis), 32);
+    }
+}
+
+fn read_scale(baseline: Option<&[u32]>, reader: &mut BitReader, words: &mut Vec<u32>) -> Result<(), RecordError> {
+    if let Some(baseline) = baseline
+        && !reader.read_bool()?
+    {
+        words.extend(baseline);
+        return Ok(());
+    }
+    if reader.read_bool()? {
+        let start = words.len();
+        for _ in 0..3 {
+            words.push(reader.read_bits(32)? as u32);
+        }
+        // A scale of one has no words: two forms of one value would differ after a relay.
+        if words.iter().skip(start).all(|axis| *axis == 1.0_f32.to_bits()) {
+            return Err(WireError::Malformed { what: "scale" }.into());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn words_of(codec: &TransformCodec, transform: &Transform) -> Vec<u32> {
+        let mut words = Vec::new();
+        codec.quantize(transform, &EntityMap::default(), &mut words).expect("a transform always quantises");
+        words
+    }
+
+    fn transform_of(codec: &TransformCodec, words: &[u32]) -> Transform {
+        let map = EntityMap::default();
+        codec.dequantize(words, &mut ResolveEntities::new(&map)).expect("words of a transform")
+    }
+
+    fn round_trip(codec: &TransformCodec, baseline: Option<&[u32]>, words: &[u32]) -> Vec<u32> {
+        let mut writer = BitWriter::new();
+        codec.write(baseline, words, &mut writer);
+        let bytes = writer.to_bytes();
+        let mut reader = BitReader::new(&bytes);
+        let mut read = Vec::new();
+        codec.read(baseline, &mut reader, &mut read).expect("what was just written");
+        assert_eq!(reader.position(), writer.bit_len(), "all of it is read, and nothing else");
+        read
+    }
+
+    fn transforms() -> impl Strategy<Value = Transform> {
+        let position = [-600.0_f32..600.0, -600.0_f32..600.0, -600.0_f32..600.0];
+        let rotation = [-1.0_f32..1.0, -1.0_f32..1.0, -1.0_f32..1.0, -1.0_f32..1.0];
+        let scale = prop_oneof![Just(Vec3::ONE), [0.1_f32..9.0, 0.1_f32..9.0, 0.1_f32..9.0].prop_map(Vec3::from_array)];
+        (position, rotation, scale).prop_map(|(position, rotation, scale)| Transform {
+            translation: Vec3::from_array(position),
+            rotation: Quat::from_array(rotation),
+            scale,
+        })
+    }
+
+    fn codecs() -> impl Strategy<Value = TransformCodec> {
+        (0..20_u32, prop_oneof![Just(0.001_f32), Just(0.01), Just(0.25)])
+            .prop_map(|(bits, step)| TransformCodec::new(-512.0..512.0, step, bits))
+    }
+
+    proptest! {
+        #[test]
+        fn quantising_what_was_dequantised_changes_nothing(codec in codecs(), transform in transforms()) {
+            let words = words_of(&codec, &transform);
+            prop_assert_eq!(words_of(&codec, &transform_of(&codec, &words)), words);
+        }
+
+        #[test]
+        fn what_is_written_is_read(codec in codecs(), from in transforms(), to in transforms()) {
+            let (from, to) = (words_of(&codec, &from), words_of(&codec, &to));
+            prop_assert_eq!(&round_trip(&codec, None, &to), &to);
+            prop_assert_eq!(&round_trip(&codec, Some(&from), &to), &to);
+            prop_assert_eq!(&round_trip(&codec, Some(&to), &to), &to);
+        }
+
+        /// A peer may send any bits: what is taken from them must survive a relay.
+        #[test]
+        fn whatever_is_read_does_not_drift(
+            codec in codecs(),
+            from in transforms(),
+            bytes in proptest::collection::vec(any::<u8>(), 0..40),
+            against in any::<bool>(),
+        ) {
+            let from = words_of(&codec, &from);
+            let baseline = against.then_some(from.as_slice());
+            let mut words = Vec::new();
+            if codec.read(baseline, &mut BitReader::new(&bytes), &mut words).is_ok() {
+                prop_assert_eq!(words_of(&codec, &transform_of(&codec, &words)), words);
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_along_one_axis_is_short() {
+        let codec = TransformCodec::new(-512.0..512.0, 0.001, 11);
+        let from = words_of(&codec, &Transform::default());
+        let to = words_of(&codec, &Transform::from_xyz(0.1, 0.0, 0.0));
+        let mut writer = BitWriter::new();
+        codec.write(Some(&from), &to, &mut writer);
+        // moved, three differences of which one is 100 steps (zig-zag 200), not turned, scale as it was
+        assert_eq!(writer.bit_len(), 1 + (10 + 6 + 6) + 1 + 1);
+    }
+
+    #[test]
+    fn a_scale_of_one_has_one_form() {
+        let codec = TransformCodec::default();
+        let mut writer = BitWriter::new();
+        write_scale(None, &[1.0_f32.to_bits(); 3], &mut writer);
+        let bytes = writer.to_bytes();
+        assert!(read_scale(None, &mut BitReader::new(&bytes), &mut Vec::new()).is_err());
+        assert_eq!(words_of(&codec, &Transform::default()).len(), 7);
+    }
+}

@@ -1,0 +1,333 @@
+use bevy::prelude::*;
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+use slipstream_wire::BitWriter;
+
+use super::*;
+use crate::codec::TransformCodec;
+use crate::history::{History, Version};
+use crate::record::{write_record, write_tick};
+use crate::registration::AppReplicateExt;
+use crate::replicated::OwnedBy;
+use crate::slots::SlotEntry;
+
+// Lanes are sorted by name: `Health` comes before `OwnedBy`, `Transform` before both.
+#[derive(Component, Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Health(u32);
+
+fn sealed(register: impl FnOnce(&mut App)) -> Registry {
+    let mut app = App::new();
+    register(&mut app);
+    let mut registry = app.world_mut().remove_resource::<Registry>().expect("something was registered");
+    registry.seal();
+    registry
+}
+
+/// Two lanes: `Health` is 0, `OwnedBy` is 1.
+fn two_lanes() -> Registry {
+    sealed(|app| {
+        app.replicate::<OwnedBy>();
+        app.replicate::<Health>();
+    })
+}
+
+/// The value of a lane of one component of one byte.
+fn version(tick: u32, byte: u8) -> Version {
+    let mut history = History::default();
+    // Present, in two words: the length in bytes, and the byte.
+    history.push(Tick(tick), &[3, 1, u32::from(byte)]);
+    history.newest().expect("it was just pushed").clone()
+}
+
+/// Writes a chunk as a sender does.
+struct Chunk<'a> {
+    registry: &'a Registry,
+    writer: BitWriter,
+    now: Tick,
+    next_slot: u32,
+}
+
+/// A lane, its value, and the baseline.
+type Record<'a> = (usize, &'a Version, Option<&'a Version>);
+
+impl<'a> Chunk<'a> {
+    fn new(registry: &'a Registry, now: u32, long: bool) -> Self {
+        let mut writer = BitWriter::new();
+        write_tick(Tick(now), long, &mut writer);
+        Self { registry, writer, now: Tick(now), next_slot: 0 }
+    }
+
+    fn head(&mut self, slot: u32, kind: EntryKind) {
+        self.writer.write_bool(true);
+        self.writer.write_exp_golomb(u64::from(slot - self.next_slot), GAP_K);
+        kind.write(&mut self.writer);
+        self.next_slot = slot + 1;
+    }
+
+    fn records(&mut self, records: &[Record]) {
+        for (index, lane) in self.registry.lanes.iter().enumerate() {
+            let record = records.iter().find(|(lane, ..)| *lane == index);
+            self.writer.write_bool(record.is_some());
+            if let Some((_, value, baseline)) = record {
+                write_record(self.registry, lane, value, *baseline, self.now, &mut self.writer);
+            }
+        }
+    }
+
+    fn spawn(mut self, slot: u32, generation: u32, epoch: u8, records: &[Record]) -> Self {
+        self.head(slot, EntryKind::Spawn);
+        self.writer.write_exp_golomb(u64::from(generation), GENERATION_K);
+        self.writer.write_bits(u64::from(epoch), EPOCH_BITS);
+        self.records(records);
+        self
+    }
+
+    fn update(mut self, slot: u32, records: &[Record]) -> Self {
+        self.head(slot, EntryKind::Update);
+        self.records(records);
+        self
+    }
+
+    fn despawn(mut self, slot: u32) -> Self {
+        self.head(slot, EntryKind::Despawn);
+        self
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.writer.write_bool(false);
+        self.writer.to_bytes()
+    }
+}
+
+fn health(changes: &[Change]) -> Vec<(u32, Tick, u32)> {
+    let lanes = changes.iter().filter_map(|change| match change {
+        Change::Lane { slot, lane: 0, value, words, .. } => Some((*slot, *value, words.last().copied()?)),
+        _ => None,
+    });
+    lanes.collect()
+}
+
+/// The worked example of docs/wire-format-replication.md.
+#[test]
+fn the_worked_example_is_what_is_written_and_read() {
+    let registry = two_lanes();
+    let (seven, eight) = (version(256, 7), version(260, 8));
+    let spawn = Chunk::new(&registry, 258, true).spawn(5, 0, 1, &[(0, &seven, None)]).finish();
+    assert_eq!(spawn, [0x05, 0x02, 0x00, 0x00, 0x6e, 0x03, 0xda, 0x80, 0x03, 0x00]);
+    let update = Chunk::new(&registry, 260, false).update(5, &[(0, &eight, Some(&seven))]).finish();
+    assert_eq!(update, [0x52, 0x08, 0x02, 0x2e, 0x17, 0x07, 0x20, 0x00]);
+
+    let mut incoming = Incoming::default();
+    let changes = incoming.decode(&spawn, &registry, &Speaker::Server).expect("a spawn");
+    assert_eq!(changes[0], Change::Appear { slot: 5, epoch: 1 });
+    assert_eq!(health(&changes), [(5, Tick(256), 7)]);
+    let changes = incoming.decode(&update, &registry, &Speaker::Server).expect("an update");
+    assert_eq!(health(&changes), [(5, Tick(260), 8)]);
+    assert_eq!(incoming.newest_tick, Some(Tick(260)));
+}
+
+#[test]
+fn a_difference_from_what_never_came_is_refused() {
+    let registry = two_lanes();
+    let (seven, eight) = (version(10, 7), version(20, 8));
+    let mut incoming = Incoming::default();
+    let spawn = Chunk::new(&registry, 12, true).spawn(0, 0, 1, &[]).finish();
+    incoming.decode(&spawn, &registry, &Speaker::Server).expect("a spawn");
+    let update = Chunk::new(&registry, 20, true).update(0, &[(0, &eight, Some(&seven))]).finish();
+    let refused = incoming.decode(&update, &registry, &Speaker::Server);
+    assert_eq!(refused, Err(RecordError::MissingBaseline { slot: 0, lane: 0 }));
+    let update = Chunk::new(&registry, 21, true).update(3, &[]).finish();
+    let refused = incoming.decode(&update, &registry, &Speaker::Server);
+    assert_eq!(refused, Err(RecordError::UnknownSlot { slot: 3 }));
+}
+
+#[test]
+fn a_short_tick_needs_a_long_one_before_it() {
+    let registry = two_lanes();
+    let mut incoming = Incoming::default();
+    let short = Chunk::new(&registry, 70_000, false).finish();
+    assert!(matches!(incoming.decode(&short, &registry, &Speaker::Server), Err(RecordError::Wire(_))));
+    let long = Chunk::new(&registry, 69_990, true).finish();
+    incoming.decode(&long, &registry, &Speaker::Server).expect("a long tick");
+    incoming.decode(&short, &registry, &Speaker::Server).expect("a short tick");
+    assert_eq!(incoming.newest_tick, Some(Tick(70_000)));
+    // One that was overtaken, from before the low bits wrapped.
+    let late = Chunk::new(&registry, 65_500, false).finish();
+    incoming.decode(&late, &registry, &Speaker::Server).expect("a late tick");
+    assert_eq!(incoming.newest_tick, Some(Tick(70_000)));
+}
+
+#[test]
+fn a_spawn_that_its_despawn_overtook_is_old_news() {
+    let registry = two_lanes();
+    let seven = version(10, 7);
+    let mut incoming = Incoming::default();
+    let despawn = Chunk::new(&registry, 12, true).despawn(4).finish();
+    let changes = incoming.decode(&despawn, &registry, &Speaker::Server).expect("a despawn");
+    assert_eq!(changes, [Change::Vanish { slot: 4, at: Tick(12) }]);
+    let spawn = Chunk::new(&registry, 10, true).spawn(4, 0, 1, &[(0, &seven, None)]).finish();
+    incoming.decode(&spawn, &registry, &Speaker::Server).expect("a late spawn");
+    assert!(!incoming.is_current(4, 1), "it must not appear");
+    // The next one to use the slot is another matter.
+    let spawn = Chunk::new(&registry, 15, true).spawn(4, 1, 2, &[(0, &seven, None)]).finish();
+    incoming.decode(&spawn, &registry, &Speaker::Server).expect("a new spawn");
+    assert!(incoming.is_current(4, 2));
+}
+
+#[test]
+fn a_late_despawn_does_not_take_the_next_entity_in_the_slot() {
+    let registry = two_lanes();
+    let mut incoming = Incoming::default();
+    let mut world = World::new();
+    let spawn = Chunk::new(&registry, 20, true).spawn(4, 1, 2, &[]).finish();
+    incoming.decode(&spawn, &registry, &Speaker::Server).expect("a spawn");
+    let entity = world.spawn_empty().id();
+    incoming.incarnation(4, 2).expect("it was announced").entity = Some(entity);
+    assert_eq!(incoming.take_vanished(4, Tick(19)), None);
+    assert_eq!(incoming.take_vanished(4, Tick(20)), Some((NetworkId { slot: 4, generation: 1 }, entity)));
+}
+
+#[test]
+fn no_incarnation_with_an_entity_is_dropped_for_want_of_room() {
+    let registry = two_lanes();
+    let mut incoming = Incoming::default();
+    let entity = World::new().spawn_empty().id();
+    for epoch in 1..=20 {
+        let spawn = Chunk::new(&registry, 10 * u32::from(epoch), true).spawn(0, 0, epoch, &[]).finish();
+        incoming.decode(&spawn, &registry, &Speaker::Server).expect("a spawn");
+        if epoch == 1 {
+            incoming.incarnation(0, 1).expect("it was announced").entity = Some(entity);
+        }
+    }
+    assert_eq!(incoming.entities().collect::<Vec<_>>(), [entity]);
+    assert!(incoming.take_earlier(0, 20).is_some_and(|(earlier, ..)| earlier == entity));
+}
+
+/// A registry whose lane 0 is the owner's to tell, and the slots of a world where `owner` owns slot 0.
+fn told_by(owner: Option<Entity>) -> (Registry, Slots) {
+    let registry = sealed(|app| {
+        app.replicate::<OwnedBy>();
+        app.replicate::<Health>().from_owner();
+    });
+    let mut slots = Slots::default();
+    let entity = World::new().spawn_empty().id();
+    slots.entries.push(SlotEntry { entity: Some(entity), owner, ..default() });
+    (registry, slots)
+}
+
+#[test]
+fn a_client_may_tell_only_what_it_owns() {
+    let mut world = World::new();
+    let (alice, bob) = (world.spawn_empty().id(), world.spawn_empty().id());
+    let (registry, slots) = told_by(Some(alice));
+    let seven = version(10, 7);
+    let update = Chunk::new(&registry, 10, true).update(0, &[(0, &seven, None)]).finish();
+    let from = |connection| Speaker::Owner { connection, slots: &slots };
+
+    let heeded = Incoming::default().decode(&update, &registry, &from(alice)).expect("the owner may");
+    assert_eq!(health(&heeded), [(0, Tick(10), 7)]);
+    let refused = Incoming::default().decode(&update, &registry, &from(bob));
+    assert_eq!(refused, Err(RecordError::NotAuthorised { slot: 0, lane: 0 }));
+
+    let foreign_lane = Chunk::new(&registry, 10, true).update(0, &[(1, &seven, None)]).finish();
+    let refused = Incoming::default().decode(&foreign_lane, &registry, &from(alice));
+    assert_eq!(refused, Err(RecordError::NotAuthorised { slot: 0, lane: 1 }));
+
+    for chunk in [Chunk::new(&registry, 10, true).despawn(0), Chunk::new(&registry, 10, true).spawn(0, 0, 0, &[])] {
+        let refused = Incoming::default().decode(&chunk.finish(), &registry, &from(alice));
+        assert_eq!(refused, Err(RecordError::NotAuthorised { slot: 0, lane: 0 }));
+    }
+
+    let nowhere = Chunk::new(&registry, 10, true).update(9, &[]).finish();
+    let refused = Incoming::default().decode(&nowhere, &registry, &from(alice));
+    assert_eq!(refused, Err(RecordError::UnknownSlot { slot: 9 }));
+}
+
+#[test]
+fn late_words_of_a_former_owner_are_read_and_not_heeded() {
+    let mut world = World::new();
+    let (alice, bob) = (world.spawn_empty().id(), world.spawn_empty().id());
+    let (registry, mut slots) = told_by(Some(alice));
+    let (seven, eight) = (version(10, 7), version(11, 8));
+    let mut incoming = Incoming::default();
+    let first = Chunk::new(&registry, 10, true).update(0, &[(0, &seven, None)]).finish();
+    let late = Chunk::new(&registry, 11, true).update(0, &[(0, &eight, Some(&seven))]).finish();
+    incoming.decode(&first, &registry, &Speaker::Owner { connection: alice, slots: &slots }).expect("the owner may");
+    slots.entries[0].owner = Some(bob);
+    let changes = incoming.decode(&late, &registry, &Speaker::Owner { connection: alice, slots: &slots });
+    assert_eq!(changes, Ok(Vec::new()));
+}
+
+/// All kinds of codecs, and a connection that knows two entities of every lane.
+fn furnished() -> (Registry, Vec<u8>) {
+    let registry = sealed(|app| {
+        app.replicate::<OwnedBy>();
+        app.replicate::<Health>();
+        app.replicate_transform(TransformCodec::default());
+        app.replicate_relationship::<ChildOf>();
+    });
+    let mut values = Vec::new();
+    for (index, lane) in registry.lanes.iter().enumerate() {
+        let component = &registry.components[lane.components[0]].name;
+        let words: &[u32] = if component.ends_with("Transform") {
+            &[8, 5, 2_048_000, 4_096_000, 3, 1023, 1023, 1023]
+        } else if component.ends_with("ChildOf") {
+            &[3, 0, 0]
+        } else {
+            &[3, 1, 7]
+        };
+        let mut history = History::default();
+        history.push(Tick(100), words);
+        values.push((index, history.newest().expect("it was just pushed").clone()));
+    }
+    let records: Vec<Record> = values.iter().map(|(lane, value)| (*lane, value, None)).collect();
+    let chunk = Chunk::new(&registry, 101, true).spawn(0, 0, 1, &records).spawn(2, 3, 9, &records).despawn(7).finish();
+    (registry, chunk)
+}
+
+/// Any error is fine; a panic, a hang or a flood of memory is not.
+fn decode_after(registry: &Registry, valid: &[u8], hostile: &[u8]) {
+    let owner = World::new().spawn_empty().id();
+    let mut slots = Slots::default();
+    slots.entries.push(SlotEntry { entity: Some(owner), owner: Some(owner), ..default() });
+    for speaker in [Speaker::Server, Speaker::Owner { connection: owner, slots: &slots }] {
+        let mut incoming = Incoming::default();
+        let _ = incoming.decode(valid, registry, &speaker);
+        let _ = incoming.decode(hostile, registry, &speaker);
+        let _ = incoming.decode(hostile, registry, &speaker);
+    }
+}
+
+#[test]
+fn every_truncated_chunk_is_refused() {
+    let (registry, chunk) = furnished();
+    let decode = |bytes: &[u8]| Incoming::default().decode(bytes, &registry, &Speaker::Server);
+    assert!(decode(&chunk).is_ok());
+    for length in 0..chunk.len() - 1 {
+        assert!(decode(&chunk[..length]).is_err(), "{length} of {} bytes", chunk.len());
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let (registry, valid) = furnished();
+        decode_after(&registry, &valid, &bytes);
+    }
+
+    #[test]
+    fn mutated_chunks_never_panic(
+        flips in proptest::collection::vec((any::<proptest::sample::Index>(), 0..8_u32), 1..12),
+        cut in any::<proptest::sample::Index>(),
+    ) {
+        let (registry, valid) = furnished();
+        let mut hostile = valid.clone();
+        for (byte, bit) in flips {
+            let byte = byte.index(hostile.len());
+            hostile[byte] ^= 1 << bit;
+        }
+        decode_after(&registry, &valid, &hostile);
+        hostile.truncate(cut.index(hostile.len()));
+        decode_after(&registry, &valid, &hostile);
+    }
+}

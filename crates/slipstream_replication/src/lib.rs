@@ -1,0 +1,70 @@
+//! Replication: what the server's world holds, clients' worlds show.
+//!
+//! Mark an entity [`Replicated`] and register its components; the entity then appears, changes and goes on every client
+//! that may see it. A component travels as the difference from a value that the client has acknowledged, and a value that
+//! arrived is never sent again.
+//!
+//! ```text
+//!  Changed<C> ── quantise ──> Journal ── one Version a lane and tick ──┐
+//!                                                                      │ shared
+//!  VisibleTo, Owner, Importance ──> View (one a connection): which     │
+//!                                   entities, which baselines ── pick ─┴─> records ──> datagrams
+//!                                        ▲                                                │
+//!                                        └── acknowledged / lost ─────────────────────────┤
+//!                                                                                         ▼
+//!                                   components <── apply <── Incoming: values by slot, lane and tick
+//! ```
+//!
+//! * **Slot**: a dense number for a replicated entity ([`Slot`]). It is used again only after every client acknowledged the despawn.
+//! * **Lane**: components that share rate, audience and direction. Baseline, flight and loss are kept per lane.
+//! * **Record**: one lane's value at a tick, whole or as a difference. It is encoded once and copied to every connection
+//!   with the same baseline.
+//! * **Epoch**: raised when an entity comes into a connection's sight, so that old news of it is recognised.
+//!
+//! ```
+//! use bevy::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//! use slipstream_replication::{AppReplicateExt, Replicated, TransformCodec};
+//!
+//! #[derive(Component, Clone, Serialize, Deserialize)]
+//! struct Health(f32);
+//!
+//! fn register(app: &mut App) {
+//!     app.replicate::<Health>().to_owner_only();
+//!     app.replicate_transform(TransformCodec::new(-512.0..512.0, 0.001, 11));
+//!     app.replicate_relationship::<ChildOf>();
+//! }
+//!
+//! fn spawn(mut commands: Commands) {
+//!     commands.spawn((Replicated, Health(100.0), Transform::default()));
+//! }
+//! ```
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod apply;
+mod codec;
+mod error;
+mod history;
+mod incoming;
+mod journal;
+mod lifecycle;
+mod ownership;
+mod plugin;
+mod record;
+mod registration;
+mod registry;
+mod replicated;
+mod requests;
+mod slots;
+mod systems;
+mod view;
+
+pub use codec::{Codec, MAX_COMPONENT_WORDS, RelationshipCodec, ResolveEntities, SerdeCodec, TransformCodec};
+pub use error::RecordError;
+pub use plugin::ReplicationPlugin;
+pub use registration::{AppReplicateExt, Registration};
+pub use registry::{Audience, Direction, MAX_LANES};
+pub use replicated::{Importance, OwnedBy, Remote, RemoteTick, Replicated, Slot, VisibleTo};
+pub use systems::ReplicationSystems;
+pub use view::ReplicationStats;

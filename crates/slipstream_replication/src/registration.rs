@@ -1,0 +1,134 @@
+//! `app.replicate::<C>()` and its options.
+
+use std::sync::Arc;
+
+use bevy::ecs::component::Mutable;
+use bevy::ecs::relationship::Relationship;
+use bevy::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::codec::{Codec, RelationshipCodec, SerdeCodec, TransformCodec};
+use crate::journal::{journal_changes, journal_removal};
+use crate::registry::{ApplyMode, Audience, Direction, LaneOptions, Registry, TypedComponent};
+use crate::systems::ReplicationSystems;
+
+/// Registers components for replication. Order never matters; every peer registers the same.
+pub trait AppReplicateExt {
+    /// Replicates `C` on every [`Replicated`](crate::Replicated) entity that has it, through bincode and serde.
+    ///
+    /// Fields marked `#[entities]` are mapped to the receiver's entities. Registering a type again changes its options.
+    fn replicate<C>(&mut self) -> Registration<'_, C>
+    where
+        C: Component<Mutability = Mutable> + Clone + Serialize + DeserializeOwned;
+
+    /// Replicates `C` through a codec of your own.
+    fn replicate_with<C: Component<Mutability = Mutable>>(&mut self, codec: impl Codec<C>) -> Registration<'_, C>;
+
+    /// Replicates `Transform`: position in a range with a step, rotation in a few bits. See [`TransformCodec`].
+    fn replicate_transform(&mut self, codec: TransformCodec) -> Registration<'_, Transform> {
+        self.replicate_with(codec)
+    }
+
+    /// Replicates a relationship, such as `ChildOf`, between replicated entities.
+    ///
+    /// It appears on the receiver once both ends exist there.
+    fn replicate_relationship<R: Relationship>(&mut self) -> Registration<'_, R>;
+}
+
+/// The options of one replicated component.
+pub struct Registration<'a, C> {
+    app: &'a mut App,
+    marker: core::marker::PhantomData<fn(C)>,
+}
+
+impl AppReplicateExt for App {
+    fn replicate<C>(&mut self) -> Registration<'_, C>
+    where
+        C: Component<Mutability = Mutable> + Clone + Serialize + DeserializeOwned,
+    {
+        self.replicate_with(SerdeCodec)
+    }
+
+    fn replicate_with<C: Component<Mutability = Mutable>>(&mut self, codec: impl Codec<C>) -> Registration<'_, C> {
+        register(self, Arc::new(codec), set_mutable::<C>, ApplyMode::Always)
+    }
+
+    fn replicate_relationship<R: Relationship>(&mut self) -> Registration<'_, R> {
+        register(self, Arc::new(RelationshipCodec), insert_anew::<R>, ApplyMode::WhenResolved)
+    }
+}
+
+fn register<C: Component>(
+    app: &mut App,
+    codec: Arc<dyn Codec<C>>,
+    set: fn(&mut EntityWorldMut, C),
+    mode: ApplyMode,
+) -> Registration<'_, C> {
+    app.init_resource::<Registry>();
+    let name = name_of::<C>();
+    let mut registry = app.world_mut().resource_mut::<Registry>();
+    let first = registry.entry(&name).is_none();
+    registry.add(name, Arc::new(TypedComponent { codec, set, mode }));
+    if first {
+        app.add_systems(FixedPostUpdate, journal_changes::<C>.in_set(ReplicationSystems::Journal))
+            .add_observer(journal_removal::<C>);
+    }
+    Registration { app, marker: core::marker::PhantomData }
+}
+
+fn set_mutable<C: Component<Mutability = Mutable>>(entity: &mut EntityWorldMut, value: C) {
+    if let Some(mut component) = entity.get_mut::<C>() {
+        *component = value;
+        return;
+    }
+    entity.insert(value);
+}
+
+fn insert_anew<C: Component>(entity: &mut EntityWorldMut, value: C) {
+    entity.insert(value);
+}
+
+fn name_of<C>() -> String {
+    core::any::type_name::<C>().to_owned()
+}
+
+impl<C: Component> Registration<'_, C> {
+    /// Sends at most every `ticks` ticks. The newest value is always sent in the end.
+    pub fn send_every(self, ticks: u32) -> Self {
+        self.option(|options| options.send_every = ticks.max(1))
+    }
+
+    /// Only the entity's owner receives it: secret health, ammunition, cards in a hand.
+    pub fn to_owner_only(self) -> Self {
+        self.option(|options| options.audience = Audience::Owner)
+    }
+
+    /// The entity's owner sends it to the server, which passes it on. The server must not trust it: check it in a system.
+    pub fn from_owner(self) -> Self {
+        self.option(|options| options.direction = Direction::FromOwner)
+    }
+
+    /// Puts the component into a named lane: components that change together then share one record, and arrive together.
+    pub fn lane(self, name: &str) -> Self {
+        if let Some(entry) = self.app.world_mut().resource_mut::<Registry>().entry(&name_of::<C>()) {
+            entry.lane_name = name.to_owned();
+        }
+        self
+    }
+
+    fn option(self, change: impl FnOnce(&mut LaneOptions)) -> Self {
+        if let Some(entry) = self.app.world_mut().resource_mut::<Registry>().entry(&name_of::<C>()) {
+            change(&mut entry.options);
+        }
+        self
+    }
+}
+
+impl<C: Component<Mutability = Mutable>> Registration<'_, C> {
+    /// Swaps the codec.
+    pub fn codec(self, codec: impl Codec<C>) -> Self {
+        let erased = TypedComponent { codec: Arc::new(codec), set: set_mutable::<C>, mode: ApplyMode::Always };
+        self.app.world_mut().resource_mut::<Registry>().add(name_of::<C>(), Arc::new(erased));
+        self
+    }
+}

@@ -1,0 +1,196 @@
+//! Slots: dense numbers for replicated entities, handed out again only when nobody can mistake them.
+
+use std::collections::VecDeque;
+
+use bevy::prelude::*;
+use slipstream_connection::{Connection, EntityMap, NetworkId, NetworkRole, Role};
+use slipstream_simulation::Owner;
+
+use crate::journal::Journal;
+use crate::replicated::{Importance, OwnedBy, Replicated, Slot, VisibleTo};
+
+/// One slot's entity and what packing asks of it.
+#[derive(Debug, Default)]
+pub(crate) struct SlotEntry {
+    pub(crate) generation: u32,
+    /// `None` once despawned, until every connection that knew it has acknowledged that.
+    pub(crate) entity: Option<Entity>,
+    pub(crate) owner: Option<Entity>,
+    /// How often the owner changed.
+    pub(crate) term: u32,
+    pub(crate) importance: f32,
+    pub(crate) visible: VisibleTo,
+    /// How many views hold the slot.
+    pub(crate) viewers: u32,
+}
+
+impl SlotEntry {
+    fn set_owner(&mut self, owner: Option<Entity>) {
+        if self.owner != owner {
+            self.owner = owner;
+            self.term = self.term.wrapping_add(1);
+        }
+    }
+}
+
+/// All slots of this world. On a client it only mirrors what the server announced.
+#[derive(Resource, Default)]
+pub(crate) struct Slots {
+    pub(crate) entries: Vec<SlotEntry>,
+    free: VecDeque<u32>,
+    /// Slots whose visibility must be looked at again by every view in the next pack.
+    pub(crate) reviewed: Vec<u32>,
+    /// On a client: slots that the local peer no longer owns, and whose entities may show what it told last.
+    pub(crate) released: Vec<u32>,
+}
+
+impl Slots {
+    pub(crate) fn get(&self, slot: u32) -> Option<&SlotEntry> {
+        self.entries.get(slot as usize)
+    }
+
+    pub(crate) fn sees(&self, slot: u32, connection: Entity) -> bool {
+        self.get(slot).is_some_and(|entry| entry.entity.is_some() && entry.visible.includes(connection, entry.owner))
+    }
+
+    fn allocate(&mut self, entity: Entity) -> Slot {
+        let index = self.free.pop_front().unwrap_or_else(|| {
+            self.entries.push(SlotEntry::default());
+            self.entries.len() as u32 - 1
+        });
+        let entry = &mut self.entries[index as usize];
+        entry.entity = Some(entity);
+        entry.set_owner(None);
+        entry.importance = 1.0;
+        entry.visible = VisibleTo::Everyone;
+        self.reviewed.push(index);
+        Slot { index, generation: entry.generation }
+    }
+
+    fn retire(&mut self, slot: Slot, journal: &mut Journal) {
+        let Some(entry) = self.entries.get_mut(slot.index as usize) else { return };
+        if entry.generation != slot.generation || entry.entity.take().is_none() {
+            return;
+        }
+        self.reviewed.push(slot.index);
+        self.reuse_if_forgotten(slot.index, journal);
+    }
+
+    /// A view dropped the slot: the client acknowledged the despawn, or left.
+    pub(crate) fn release(&mut self, slot: u32, journal: &mut Journal) {
+        if let Some(entry) = self.entries.get_mut(slot as usize) {
+            entry.viewers = entry.viewers.saturating_sub(1);
+            self.reuse_if_forgotten(slot, journal);
+        }
+    }
+
+    fn reuse_if_forgotten(&mut self, slot: u32, journal: &mut Journal) {
+        let Some(entry) = self.entries.get_mut(slot as usize) else { return };
+        if entry.entity.is_none() && entry.viewers == 0 {
+            entry.generation = entry.generation.wrapping_add(1);
+            journal.clear_slot(slot);
+            self.free.push_back(slot);
+        }
+    }
+
+    /// On a client: the server announced this slot.
+    pub(crate) fn mirror(&mut self, slot: u32, generation: u32, entity: Entity) {
+        let needed = slot as usize + 1;
+        if self.entries.len() < needed {
+            self.entries.resize_with(needed, SlotEntry::default);
+        }
+        self.entries[slot as usize] = SlotEntry { generation, entity: Some(entity), importance: 1.0, ..default() };
+    }
+}
+
+fn serves(role: Option<Res<NetworkRole>>) -> bool {
+    role.is_some_and(|role| role.0 != Role::Client)
+}
+
+/// `Replicated` was added on a server: the entity gets a slot.
+pub(crate) fn assign_slot(
+    added: On<Add, Replicated>,
+    role: Option<Res<NetworkRole>>,
+    mut slots: ResMut<Slots>,
+    mut map: ResMut<EntityMap>,
+    mut commands: Commands,
+) {
+    if !serves(role) {
+        return;
+    }
+    let slot = slots.allocate(added.entity);
+    map.insert(NetworkId { slot: slot.index, generation: slot.generation }, added.entity);
+    commands.entity(added.entity).insert(slot);
+}
+
+/// The entity is despawned, or no longer replicated: its viewers are told.
+pub(crate) fn retire_slot(
+    removed: On<Remove, Replicated>,
+    entities: Query<&Slot>,
+    mut slots: ResMut<Slots>,
+    mut journal: ResMut<Journal>,
+    mut map: ResMut<EntityMap>,
+    mut commands: Commands,
+) {
+    let Ok(slot) = entities.get(removed.entity) else { return };
+    slots.retire(*slot, &mut journal);
+    map.remove_entity(removed.entity);
+    commands.entity(removed.entity).try_remove::<Slot>();
+}
+
+/// Copies what packing needs to know of an entity into its slot.
+pub(crate) fn note_slot_options(
+    changed: Query<
+        (&Slot, &Importance, &VisibleTo, Option<&Owner>),
+        (With<Replicated>, Or<(Added<Slot>, Changed<Importance>, Changed<VisibleTo>, Changed<Owner>)>),
+    >,
+    mut slots: ResMut<Slots>,
+) {
+    let slots = &mut *slots;
+    for (slot, importance, visible, owner) in &changed {
+        let Some(entry) = slots.entries.get_mut(slot.index as usize) else { continue };
+        let owner = owner.map(|owner| owner.0);
+        entry.importance = importance.0.max(0.0);
+        if entry.visible != *visible || entry.owner != owner {
+            entry.visible = visible.clone();
+            entry.set_owner(owner);
+            slots.reviewed.push(slot.index);
+        }
+    }
+}
+
+/// An entity got an owner: every peer is told which.
+pub(crate) fn name_owner(
+    inserted: On<Insert, Owner>,
+    owners: Query<&Owner>,
+    connections: Query<&Connection>,
+    mut commands: Commands,
+) {
+    let mut entity = commands.entity(inserted.entity);
+    match owners.get(inserted.entity).and_then(|owner| connections.get(owner.0)) {
+        Ok(connection) => entity.try_insert(OwnedBy(connection.peer)),
+        // Its owner before is its owner no longer.
+        Err(_) => entity.try_remove::<OwnedBy>(),
+    };
+}
+
+/// An entity lost its owner.
+pub(crate) fn unname_owner(
+    removed: On<Remove, Owner>,
+    entities: Query<&Slot>,
+    mut slots: ResMut<Slots>,
+    mut commands: Commands,
+) {
+    commands.entity(removed.entity).try_remove::<OwnedBy>();
+    if let Ok(slot) = entities.get(removed.entity)
+        && let Some(entry) = slots.entries.get_mut(slot.index as usize)
+    {
+        entry.set_owner(None);
+        slots.reviewed.push(slot.index);
+    }
+}
+
+/// An entity with a slot is gone, whoever despawned it: its name means nothing here any more.
+pub(crate) fn forget_name(removed: On<Remove, Slot>, mut map: ResMut<EntityMap>) {
+    map.remove_entity(removed.entity);
+}

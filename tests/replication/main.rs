@@ -1,0 +1,19 @@
+//! What replication promises, one verb a file, over the simulated network with a virtual clock.
+
+mod budget;
+mod copies;
+mod despawn;
+mod hierarchy;
+mod host;
+mod insert_remove;
+mod late_join;
+mod loss;
+mod mutate;
+mod over_renet;
+mod ownership;
+mod reconnect;
+mod references;
+mod scene;
+mod slots;
+mod spawn;
+mod visibility;
