@@ -6,7 +6,8 @@ use crate::process::Game;
 
 #[test]
 fn the_demo_plays_shows_a_table_and_ends_by_itself() {
-    let mut demo = Game::start_with(&["demo", "--headless", "--seconds", "12", "--seed", "3", "--latency-ms", "20"], &[]);
+    let mut demo =
+        Game::start_with(&["demo", "--headless", "--seconds", "12", "--seed", "3", "--latency-ms", "20"], &[]);
     let status = demo.wait(Duration::from_secs(60));
     let output = demo.lines().join("\n");
     assert!(status.success(), "{status}\n{output}\n{}", demo.errors());

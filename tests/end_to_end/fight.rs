@@ -75,7 +75,11 @@ fn all_see_the_same_fight_and_a_latecomer_and_a_crash() {
             assert!(pairs.len() >= 10, "{viewer} has {} samples of {name} to compare", pairs.len());
             // One tick at full speed is 0.4 m, and a lost datagram makes the newest state one or two ticks old.
             let near = pairs.iter().filter(|(truth, seen)| distance(truth, seen) < 1.5).count();
-            assert!(near * 10 >= pairs.len() * 9, "{viewer} saw {name} elsewhere: {near} of {} samples agree", pairs.len());
+            assert!(
+                near * 10 >= pairs.len() * 9,
+                "{viewer} saw {name} elsewhere: {near} of {} samples agree",
+                pairs.len()
+            );
             let agreed = pairs.iter().filter(|(truth, seen)| {
                 (truth.kills, truth.deaths, truth.damage) == (seen.kills, seen.deaths, seen.damage)
             });
@@ -84,7 +88,11 @@ fn all_see_the_same_fight_and_a_latecomer_and_a_crash() {
         }
     }
     let most = |name| truth.iter().filter_map(|sample| player(sample, name)).map(|player| player.damage).max();
-    assert!(most("Anna").max(most("Ben")) > Some(0), "nobody hit anybody: {most:?}", most = (most("Anna"), most("Ben")));
+    assert!(
+        most("Anna").max(most("Ben")) > Some(0),
+        "nobody hit anybody: {most:?}",
+        most = (most("Anna"), most("Ben"))
+    );
     // At rest nothing moves any more: what was seen last of the scores is what was true.
     let last = |samples: &[Sample]| samples.iter().rev().find(|sample| sample.players.len() == 2).cloned();
     let (truth, seen) = (last(&truth).expect("a sample"), last(&anna.samples()).expect("a sample"));

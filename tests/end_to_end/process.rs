@@ -91,7 +91,11 @@ impl Game {
             {
                 return sample.clone();
             }
-            assert!(Instant::now() < deadline, "{what} did not come true within {limit:?}: {last:#?} {}", self.errors());
+            assert!(
+                Instant::now() < deadline,
+                "{what} did not come true within {limit:?}: {last:#?} {}",
+                self.errors()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -118,7 +122,12 @@ impl Game {
                 }
                 return status;
             }
-            assert!(Instant::now() < deadline, "it did not end within {limit:?}: {:?} {}", self.lines().last(), self.errors());
+            assert!(
+                Instant::now() < deadline,
+                "it did not end within {limit:?}: {:?} {}",
+                self.lines().last(),
+                self.errors()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -71,6 +71,8 @@ fn bad_flags_are_told() {
 
 fn temporary_file(name: &str, content: &[u8]) -> String {
     let path = std::env::temp_dir().join(format!("slipstream-{}-{name}", std::process::id()));
-    std::fs::File::create(&path).and_then(|mut file| file.write_all(content)).expect("the folder for temporary files takes one");
+    std::fs::File::create(&path)
+        .and_then(|mut file| file.write_all(content))
+        .expect("the folder for temporary files takes one");
     path.to_string_lossy().into_owned()
 }

@@ -46,3 +46,8 @@ pub use slipstream_protocol as protocol;
 pub use slipstream_replication as replication;
 pub use slipstream_simulation as simulation;
 pub use slipstream_wire as wire;
+
+/// `docs/testing.md`, here so that its code is run as a test.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../../docs/testing.md")]
+pub struct TestingPage;

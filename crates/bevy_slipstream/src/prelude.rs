@@ -12,8 +12,8 @@ pub use slipstream_protocol::{
     ChannelConfig, ChannelId, CloseReason, Delivery, NetworkConditions, Priority, RefuseReason,
 };
 pub use slipstream_replication::{
-    AppReplicateExt, Importance, OwnedBy, Remote, RemoteTick, Replicated, ReplicationStats, ReplicationSystems, TransformCodec,
-    VisibleTo,
+    AppReplicateExt, Importance, OwnedBy, Remote, RemoteTick, Replicated, ReplicationStats, ReplicationSystems,
+    TransformCodec, VisibleTo,
 };
 #[cfg(feature = "leafwing")]
 pub use slipstream_simulation::NetworkActions;

@@ -114,14 +114,21 @@ impl Harness {
         peer.connection = world.spawn((Connect::memory(&self.hub), peer.conditioner.clone())).id();
     }
 
-    /// Runs until every client is connected.
+    /// Runs until every client is connected, as both its own world and the server's see it.
     ///
     /// # Panics
     /// When that takes more than 20 simulated seconds.
     pub fn connect(&mut self) {
         let connected = self.run_until(1200, |harness| {
+            // The server knows a client as connected once it has heard from it again, half a round trip later.
+            let mut known = harness.server.world_mut().query_filtered::<&Connection, With<Connected>>();
+            let known: Vec<_> = known.iter(harness.server.world()).map(|connection| connection.peer).collect();
             let mut alive = harness.clients.iter().filter(|client| !client.killed);
-            alive.all(|client| client.app.world().get::<Connected>(client.connection).is_some())
+            alive.all(|client| {
+                let world = client.app.world();
+                let peer = world.get_resource::<LocalPeer>().map(|local| local.0);
+                world.get::<Connected>(client.connection).is_some() && peer.is_some_and(|peer| known.contains(&peer))
+            })
         });
         assert!(connected, "not every client connected within 20 simulated seconds (seed {})", self.seed);
     }

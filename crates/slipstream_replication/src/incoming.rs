@@ -35,10 +35,22 @@ pub(crate) enum Speaker<'a> {
 /// What a decoded chunk asks of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    Appear { slot: u32, epoch: u8 },
-    Lane { slot: u32, epoch: u8, lane: usize, value: Tick, words: Arc<[u32]> },
+    Appear {
+        slot: u32,
+        epoch: u8,
+    },
+    Lane {
+        slot: u32,
+        epoch: u8,
+        lane: usize,
+        value: Tick,
+        words: Arc<[u32]>,
+    },
     /// What was in the slot up to this tick is gone.
-    Vanish { slot: u32, at: Tick },
+    Vanish {
+        slot: u32,
+        at: Tick,
+    },
 }
 
 #[derive(Debug)]
@@ -97,7 +109,7 @@ pub(crate) struct Incarnation {
 #[derive(Debug, Default)]
 struct SlotInbox {
     incarnations: Vec<Incarnation>,
-    /// The newest tick at which the slot was said to be empty: a spawn up to then was overtaken by its despawn.
+    /// The newest tick at which the slot was said to be empty: whatever was announced up to then is gone.
     vanished: Option<Tick>,
 }
 
@@ -272,9 +284,11 @@ impl Incoming {
         self.slots.get(&slot)?.incarnations.iter().find(|known| known.entity.is_some())
     }
 
-    /// The slot's newest incarnation is `epoch`'s.
+    /// The slot's newest incarnation is `epoch`'s, and not gone: a spawn may arrive once more after its despawn.
     pub(crate) fn is_current(&self, slot: u32, epoch: u8) -> bool {
-        self.slots.get(&slot).and_then(|inbox| inbox.incarnations.last()).is_some_and(|last| last.epoch == epoch)
+        let Some(inbox) = self.slots.get(&slot) else { return false };
+        let stays = |since: Tick| inbox.vanished.is_none_or(|at| since.is_newer_than(at));
+        inbox.incarnations.last().is_some_and(|last| last.epoch == epoch && stays(last.since))
     }
 
     /// Whether the slot holds an entity that was announced at tick `at` or before.

@@ -346,7 +346,6 @@ impl View {
             self.forget(dense, slots, journal);
         }
     }
-
 }
 
 /// Drops the reference that a flight held on a version, unless the slot belongs to another entity by now.

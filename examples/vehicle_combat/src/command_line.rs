@@ -297,7 +297,11 @@ pub struct NetworkOptions {
 
 fn parse_percent(text: &str) -> Result<f32, String> {
     let percent: f32 = text.parse().map_err(|_| format!("expected a number of per cent, and got `{text}`"))?;
-    if (0.0..=100.0).contains(&percent) { Ok(percent) } else { Err(format!("expected 0 to 100 per cent, and got {percent}")) }
+    if (0.0..=100.0).contains(&percent) {
+        Ok(percent)
+    } else {
+        Err(format!("expected 0 to 100 per cent, and got {percent}"))
+    }
 }
 
 fn parse_milliseconds(text: &str) -> Result<f64, String> {
@@ -364,7 +368,8 @@ mod tests {
     fn conditions_survive_the_way_to_a_child_process() {
         let arguments = ["vehicle_combat", "demo", "--latency-ms", "50", "--loss-percent", "5"];
         let RoleCommand::Demo(demo) = CommandLine::parse_from(arguments).role else { panic!("not a demo") };
-        let again = ["vehicle_combat", "server"].map(str::to_owned).into_iter().chain(demo.common.network.to_arguments());
+        let again =
+            ["vehicle_combat", "server"].map(str::to_owned).into_iter().chain(demo.common.network.to_arguments());
         let RoleCommand::Server(server) = CommandLine::parse_from(again).role else { panic!("not a server") };
         assert_eq!(server.common.network.conditions(), demo.common.network.conditions());
     }

@@ -134,7 +134,8 @@ impl<'a> Demo<'a> {
 
     /// Starts this same program in another role. It ends when its standard input does, so it never outlives the demo.
     fn spawn(&mut self, label: &str, arguments: &[&str], windowed: bool) -> Result<(), String> {
-        let program = std::env::current_exe().map_err(|error| format!("this program's own file can't be found: {error}"))?;
+        let program =
+            std::env::current_exe().map_err(|error| format!("this program's own file can't be found: {error}"))?;
         let CommonOptions { network, .. } = &self.options.common;
         let mut command = Command::new(program);
         command.args(arguments).args(["--exit-with-stdin", "--stats-json", "-"]);

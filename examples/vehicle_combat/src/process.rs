@@ -90,7 +90,8 @@ impl Setup {
         let writer = match &common.stats_json {
             None => None,
             Some(path) => Some(
-                SampleWriter::open(path).map_err(|error| format!("statistics can't be written to {}: {error}", path.display()))?,
+                SampleWriter::open(path)
+                    .map_err(|error| format!("statistics can't be written to {}: {error}", path.display()))?,
             ),
         };
         let seconds = match common.seconds.map(Duration::try_from_secs_f64) {
@@ -241,7 +242,9 @@ fn run_client(command: &ClientCommand, setup: &Setup) -> AppExit {
 
 fn run_host(command: &HostCommand, setup: &Setup) -> AppExit {
     let mut app = App::new();
-    if let Err(problem) = open_window(&mut app, setup, &command.window, &format!("Vehicle combat: {} hosts", command.name)) {
+    if let Err(problem) =
+        open_window(&mut app, setup, &command.window, &format!("Vehicle combat: {} hosts", command.name))
+    {
         eprintln!("{problem}");
         return AppExit::error();
     }
@@ -297,7 +300,11 @@ fn report_listening(added: On<Add, Listening>, listeners: Query<&Listening>) {
     }
 }
 
-fn report_listen_failure(added: On<Add, ListenFailed>, failures: Query<&ListenFailed>, mut exit: MessageWriter<AppExit>) {
+fn report_listen_failure(
+    added: On<Add, ListenFailed>,
+    failures: Query<&ListenFailed>,
+    mut exit: MessageWriter<AppExit>,
+) {
     if let Ok(failure) = failures.get(added.entity) {
         eprintln!("{}", failure.0);
     }

@@ -66,7 +66,12 @@ impl Plugin for ShutdownPlugin {
     }
 }
 
-fn end_in_time(flag: Res<ShutdownFlag>, deadline: Res<Deadline>, time: Res<Time<Real>>, mut exit: MessageWriter<AppExit>) {
+fn end_in_time(
+    flag: Res<ShutdownFlag>,
+    deadline: Res<Deadline>,
+    time: Res<Time<Real>>,
+    mut exit: MessageWriter<AppExit>,
+) {
     if flag.is_set() || deadline.0.is_some_and(|deadline| time.elapsed() >= deadline) {
         exit.write(AppExit::Success);
     }

@@ -108,11 +108,8 @@ impl SampleWriter {
     /// # Errors
     /// When the file can't be created.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let output = if path == Path::new("-") {
-            Output::Standard
-        } else {
-            Output::File(LineWriter::new(File::create(path)?))
-        };
+        let output =
+            if path == Path::new("-") { Output::Standard } else { Output::File(LineWriter::new(File::create(path)?)) };
         Ok(Self(Arc::new(Mutex::new(output))))
     }
 

@@ -90,8 +90,8 @@ fn failed<C>(reason: &impl std::fmt::Display) -> RecordError {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use ::serde::Deserialize;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -105,8 +105,12 @@ mod tests {
 
     fn cargos() -> impl Strategy<Value = Cargo> {
         let holds = proptest::collection::vec(any::<i16>(), 0..20);
-        (any::<u32>(), ".{0,20}", holds, any::<Option<bool>>())
-            .prop_map(|(weight, name, holds, sealed)| Cargo { weight, name, holds, sealed })
+        (any::<u32>(), ".{0,20}", holds, any::<Option<bool>>()).prop_map(|(weight, name, holds, sealed)| Cargo {
+            weight,
+            name,
+            holds,
+            sealed,
+        })
     }
 
     fn words_of(cargo: &Cargo) -> Vec<u32> {

@@ -115,7 +115,7 @@ fn the_worked_example_is_what_is_written_and_read() {
     let spawn = Chunk::new(&registry, 258, true).spawn(5, 0, 1, &[(0, &seven, None)]).finish();
     assert_eq!(spawn, [0x05, 0x02, 0x00, 0x00, 0x6e, 0x03, 0xda, 0x80, 0x03, 0x00]);
     let update = Chunk::new(&registry, 260, false).update(5, &[(0, &eight, Some(&seven))]).finish();
-    assert_eq!(update, [0x52, 0x08, 0x02, 0x2e, 0x17, 0x07, 0x20, 0x00]);
+    assert_eq!(update, [0x08, 0x02, 0x2e, 0x17, 0x07, 0x20, 0x00]);
 
     let mut incoming = Incoming::default();
     let changes = incoming.decode(&spawn, &registry, &Speaker::Server).expect("a spawn");
@@ -168,10 +168,27 @@ fn a_spawn_that_its_despawn_overtook_is_old_news() {
     let spawn = Chunk::new(&registry, 10, true).spawn(4, 0, 1, &[(0, &seven, None)]).finish();
     incoming.decode(&spawn, &registry, &Speaker::Server).expect("a late spawn");
     assert!(!incoming.is_current(4, 1), "it must not appear");
+    // A copy that comes later still is no better.
+    incoming.decode(&spawn, &registry, &Speaker::Server).expect("a copy");
+    assert!(!incoming.is_current(4, 1));
     // The next one to use the slot is another matter.
     let spawn = Chunk::new(&registry, 15, true).spawn(4, 1, 2, &[(0, &seven, None)]).finish();
     incoming.decode(&spawn, &registry, &Speaker::Server).expect("a new spawn");
     assert!(incoming.is_current(4, 2));
+}
+
+#[test]
+fn a_copy_of_a_spawn_after_its_despawn_is_old_news() {
+    let registry = two_lanes();
+    let mut incoming = Incoming::default();
+    for chunk in [
+        Chunk::new(&registry, 10, true).spawn(4, 0, 1, &[]),
+        Chunk::new(&registry, 14, true).despawn(4),
+        Chunk::new(&registry, 11, true).spawn(4, 0, 1, &[]),
+    ] {
+        incoming.decode(&chunk.finish(), &registry, &Speaker::Server).expect("a chunk");
+    }
+    assert!(!incoming.is_current(4, 1), "it must not appear again");
 }
 
 #[test]

@@ -149,6 +149,7 @@ impl View {
         if spawn {
             pick.kind = EntryKind::Spawn;
         }
+        let mut news = phase == Phase::Unannounced;
         for (index, lane) in shared.registry.lanes.iter().enumerate() {
             let newest = shared.journal.history(slot, index).and_then(|history| history.newest());
             let viewed = self.lane_mut(dense, index);
@@ -168,10 +169,16 @@ impl View {
                     continue;
                 }
             }
+            news |= viewed.pending;
             let baseline = if spawn { None } else { viewed.baseline };
             if let Some((start, bits)) = encode(slot, index, baseline, shared) {
                 pick.records.push((index, newest, start, bits));
             }
+        }
+        if !news {
+            // A spawn that is on its way already; what changed is not for this connection.
+            pick.kind = EntryKind::Update;
+            pick.records.clear();
         }
         pick
     }
