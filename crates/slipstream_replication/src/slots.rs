@@ -62,7 +62,8 @@ impl Slots {
         entry.entity = Some(entity);
         entry.set_owner(None);
         entry.importance = 1.0;
-        entry.visible = VisibleTo::Everyone;
+        // Until its own `VisibleTo` is noted: nobody must see for a tick what they should not.
+        entry.visible = VisibleTo::Nobody;
         self.reviewed.push(index);
         Slot { index, generation: entry.generation }
     }

@@ -152,7 +152,7 @@ pub fn advance_round(config: Res<ServerConfig>, mut round: ResMut<Round>, mut pl
 /// The name with the best score; nobody's when the best are equal or nobody has done anything.
 fn winner<'a>(scores: impl Iterator<Item = (&'a str, Score)>) -> String {
     let mut ranked: Vec<_> = scores.map(|(name, score)| (score.rank(), name)).collect();
-    ranked.sort_by(|a, b| b.0.cmp(&a.0));
+    ranked.sort_by_key(|entry| core::cmp::Reverse(entry.0));
     match ranked.as_slice() {
         [(best, _), (second, _), ..] if best == second => String::new(),
         [(best, _), ..] if best.0 == 0 && best.2 == 0 => String::new(),

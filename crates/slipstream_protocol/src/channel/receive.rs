@@ -44,7 +44,7 @@ enum Order {
     Newest(Option<FrameKey>),
     Once(SeenWindow),
     OnceExpiring(SeenWindow),
-    InOrder(ReorderBuffer),
+    Consecutive(ReorderBuffer),
 }
 
 impl Receiver {
@@ -54,7 +54,7 @@ impl Receiver {
             Delivery::Unreliable => (Order::Any, Some(UNFINISHED_LIFETIME)),
             Delivery::UnreliableSequenced => (Order::Newest(None), Some(UNFINISHED_LIFETIME)),
             Delivery::ReliableUnordered => (Order::Once(SeenWindow::new(WINDOW as usize)), None),
-            Delivery::ReliableOrdered => (Order::InOrder(ReorderBuffer::default()), None),
+            Delivery::ReliableOrdered => (Order::Consecutive(ReorderBuffer::default()), None),
             Delivery::Expiring { lifetime, .. } => {
                 (Order::OnceExpiring(SeenWindow::new(WINDOW as usize)), Some(lifetime.saturating_add(EXPIRING_GRACE)))
             }
@@ -72,7 +72,7 @@ impl Receiver {
         let number = self.expand(frame.number);
         let end = match &self.order {
             Order::Once(seen) => seen.next() + WINDOW,
-            Order::InOrder(buffer) => buffer.next() + WINDOW,
+            Order::Consecutive(buffer) => buffer.next() + WINDOW,
             Order::Any | Order::Newest(_) | Order::OnceExpiring(_) => u64::MAX,
         };
         if number >= end {
@@ -85,12 +85,12 @@ impl Receiver {
                 Seen::Before => return Ok(Verdict::Duplicate),
                 Seen::TooOld => return Ok(Verdict::Refuse),
             },
-            Order::InOrder(buffer) if buffer.has(number) => return Ok(Verdict::Duplicate),
+            Order::Consecutive(buffer) if buffer.has(number) => return Ok(Verdict::Duplicate),
             _ => {}
         }
         let Some(fragment) = frame.fragment else {
             let held = match &self.order {
-                Order::InOrder(_) => message_cost(length, 1),
+                Order::Consecutive(_) => message_cost(length, 1),
                 _ => 0,
             };
             return Ok(Verdict::Accept { held, partial: 0 });
@@ -117,7 +117,7 @@ impl Receiver {
         let known = match &self.order {
             Order::Any | Order::Newest(_) => false,
             Order::Once(seen) | Order::OnceExpiring(seen) => seen.look(number) != Seen::New,
-            Order::InOrder(buffer) => buffer.has(number),
+            Order::Consecutive(buffer) => buffer.has(number),
         };
         if known {
             return;
@@ -144,7 +144,7 @@ impl Receiver {
                 seen.insert(number);
                 delivered.push(payload);
             }
-            Order::InOrder(buffer) => buffer.insert(number, payload, delivered),
+            Order::Consecutive(buffer) => buffer.insert(number, payload, delivered),
         }
     }
 
@@ -156,7 +156,7 @@ impl Receiver {
     /// Memory held back that the sender accounts for, in bytes.
     pub(crate) fn held_bytes(&self) -> usize {
         let early = match &self.order {
-            Order::InOrder(buffer) => buffer.cost(),
+            Order::Consecutive(buffer) => buffer.cost(),
             _ => 0,
         };
         if self.is_accounted() { early + self.partial.cost() } else { early }
@@ -170,14 +170,14 @@ impl Receiver {
     /// Memory of the window, in bytes.
     pub(crate) fn window_bytes(&self) -> usize {
         match &self.order {
-            Order::Any | Order::Newest(_) | Order::InOrder(_) => 0,
+            Order::Any | Order::Newest(_) | Order::Consecutive(_) => 0,
             Order::Once(seen) | Order::OnceExpiring(seen) => seen.memory_bytes(),
         }
     }
 
     /// Whether unfinished messages are charged to the sender, who will finish every one of them.
     fn is_accounted(&self) -> bool {
-        matches!(self.order, Order::Once(_) | Order::InOrder(_))
+        matches!(self.order, Order::Once(_) | Order::Consecutive(_))
     }
 
     /// The full number of a message.
@@ -185,7 +185,7 @@ impl Receiver {
         match &self.order {
             Order::Any | Order::Newest(_) => expand_16(wire, self.partial.next()),
             Order::Once(seen) => expand_16(wire, seen.next()),
-            Order::InOrder(buffer) => expand_16(wire, buffer.next()),
+            Order::Consecutive(buffer) => expand_16(wire, buffer.next()),
             Order::OnceExpiring(seen) => expand_32(wire, seen.next()),
         }
     }

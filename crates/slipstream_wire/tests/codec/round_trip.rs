@@ -254,7 +254,7 @@ proptest! {
         bits in 4_u32..=16,
         largest in 0_u8..4,
         place in 0_usize..3,
-        size in 0.5_f64..0.7071,
+        size in 0.5_f64..0.707,
         share in 0.0_f64..1.0,
         off in -2_i64..=2,
         signs in any::<[bool; 3]>(),
