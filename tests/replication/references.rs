@@ -84,3 +84,17 @@ fn a_reference_never_finds_the_next_entity_in_the_slot() {
     assert!(next.is_some());
     assert_ne!(target(&harness, alice, hunter), next);
 }
+
+#[test]
+fn a_reference_to_what_is_replicated_only_later_is_named_then() {
+    let (mut harness, alice) = one_client();
+    let world = harness.server().world_mut();
+    let victim = world.spawn(Health(1)).id();
+    let hunter = world.spawn((Replicated, Target(victim))).id();
+    harness.run_ticks(SETTLED);
+    assert_eq!(target(&harness, alice, hunter), Some(Entity::PLACEHOLDER));
+    harness.server().world_mut().entity_mut(victim).insert(Replicated);
+    harness.run_ticks(SETTLED);
+    assert!(harness.remote_entity(alice, victim).is_some());
+    assert_eq!(target(&harness, alice, hunter), harness.remote_entity(alice, victim));
+}

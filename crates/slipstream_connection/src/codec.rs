@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::error::NetworkError;
 
 /// No decoded value may claim more memory than this. It is also the largest message that any channel carries by default.
-const DECODE_LIMIT_BYTES: usize = 256 * 1024;
+pub(crate) const DECODE_LIMIT_BYTES: usize = 256 * 1024;
 
 fn config() -> impl Config {
     bincode::config::standard().with_limit::<DECODE_LIMIT_BYTES>()

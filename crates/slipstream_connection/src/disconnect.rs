@@ -13,7 +13,7 @@ pub enum DisconnectReason {
     Requested,
     /// The process of one of the two sides ended.
     Shutdown,
-    /// The server ended it, and says why.
+    /// One side ended it, and says why.
     Kicked(String),
     /// Nothing came for too long.
     TimedOut,
@@ -71,7 +71,7 @@ impl fmt::Display for DisconnectReason {
         match self {
             Self::Requested => f.write_str("the connection was ended on request"),
             Self::Shutdown => f.write_str("the program at one end shut down"),
-            Self::Kicked(why) => write!(f, "the server ended the connection: {why}"),
+            Self::Kicked(why) => write!(f, "the connection was ended: {why}"),
             Self::TimedOut => f.write_str("the other side fell silent and was given up"),
             Self::Unreachable(why) => write!(f, "no connection could be made: {why}"),
             Self::Refused(RefuseReason::ServerFull { max }) => {

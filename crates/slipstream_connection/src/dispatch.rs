@@ -83,7 +83,9 @@ fn dispatch_connection(world: &mut World, protocol: &NetworkProtocol, limits: &C
             }
             match read_and_deliver(world, protocol, from, message.channel, &message.payload) {
                 Ok(()) => {}
-                Err(Refusal::Unresolved) if now < message.since + limits.waiting_time => waiting.keep(message, named),
+                Err(Refusal::Unresolved) if now < message.since.saturating_add(limits.waiting_time) => {
+                    waiting.keep(message, named)
+                }
                 Err(Refusal::Unresolved) => dropped += 1,
                 Err(refusal) => open &= charge(world, from, refusal),
             }
@@ -93,6 +95,8 @@ fn dispatch_connection(world: &mut World, protocol: &NetworkProtocol, limits: &C
         if !open {
             break;
         }
+        // Each arrival looks through what waits: that must stay short within a frame, too.
+        dropped += waiting.shrink_to(limits.waiting_bytes);
         if let Err(refusal) = admit(world, protocol, from, &payload) {
             open &= charge(world, from, refusal);
             continue;

@@ -46,6 +46,7 @@ pub struct Endpoint {
     rates: Vec<Option<TokenBucket>>,
     error_count: u64,
     dropped_count: u64,
+    stands_still: bool,
     sampler: StatsSampler,
 }
 
@@ -96,6 +97,7 @@ impl Endpoint {
             rates: vec![None; protocol.type_count()],
             error_count: 0,
             dropped_count: 0,
+            stands_still: false,
             sampler: StatsSampler::default(),
         }
     }
@@ -169,11 +171,14 @@ impl Endpoint {
     /// accepting side may; ids of tool sessions start at 2000.
     ///
     /// # Errors
-    /// When the id is taken or the connection is closing.
+    /// When the id is taken, or this is not the accepting side.
     pub fn announce_channel(&mut self, id: ChannelId, config: ChannelConfig) -> Result<(), NetworkError> {
+        if self.side == Side::Initiator {
+            return Err(NetworkError::ChannelRefused("only a server opens channels at run time".to_string()));
+        }
         let name = config.name.to_string();
         self.peer.add_channel(id, config).map_err(|error| NetworkError::ChannelRefused(error.to_string()))?;
-        self.announced.push((id, name));
+        self.note_announced(id, name);
         Ok(())
     }
 
@@ -215,6 +220,20 @@ impl Endpoint {
 impl Endpoint {
     pub(crate) fn begin_frame(&mut self, now: Duration) {
         self.advance(now);
+        // What was acknowledged is never dropped here, so the peer must not be acknowledged more than there is room for.
+        let is_full = self.inboxes.bytes() > self.limits.inbox_bytes;
+        self.peer.refuse_messages(is_full);
+        if is_full
+            && !core::mem::replace(&mut self.stands_still, true)
+            && let Some((channel, bytes)) = self.inboxes.fullest()
+        {
+            let channel = self.channel_name(channel);
+            warn!("a connection stands still: {bytes} bytes wait on channel `{channel}`, and no system drains it");
+        }
+    }
+
+    /// Lets time pass, after what came meanwhile was read: a frame that took long is no silence of the peer.
+    pub(crate) fn pass_time(&mut self) {
         if self.peer.next_timeout().is_some_and(|timeout| timeout <= self.now) {
             self.peer.handle_timeout(self.now);
         }
@@ -246,9 +265,7 @@ impl Endpoint {
     pub(crate) fn collect_messages(&mut self) {
         while let Some(message) = self.peer.poll_message() {
             let typed = self.protocol.channel_entry(message.channel).is_some_and(|channel| channel.typed);
-            if !self.inboxes.push(message.channel, message.payload, typed, self.limits.inbox_bytes) {
-                self.dropped_count += 1;
-            }
+            self.inboxes.push(message.channel, message.payload, typed);
         }
     }
 
@@ -281,8 +298,22 @@ impl Endpoint {
         self.inboxes.push_delivery(channel, token, outcome);
     }
 
+    /// Remembers a channel once, however often it is announced.
     pub(crate) fn note_announced(&mut self, id: ChannelId, name: String) {
-        self.announced.push((id, name));
+        if !self.announced.iter().any(|(known, _)| *known == id) {
+            self.announced.push((id, name));
+        }
+    }
+
+    /// A message that was accepted for this connection could not be queued. Where its channel promises that it arrives, the
+    /// connection ends: to go on without it would break that promise silently.
+    pub(crate) fn note_unsent(&mut self, channel: ChannelId, error: &NetworkError) {
+        self.dropped_count += 1;
+        let is_reliable = self.protocol.channel_entry(channel).is_some_and(|entry| entry.config.delivery.is_reliable());
+        if is_reliable && self.is_connected() {
+            let why = format!("a message that must arrive could not be sent: {error}");
+            self.disconnect(CloseReason::Kicked(why));
+        }
     }
 
     /// On a server: lets a client in.

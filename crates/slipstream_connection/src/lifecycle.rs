@@ -131,6 +131,7 @@ pub(crate) fn receive_datagrams(
         while let Some(datagram) = link.receive() {
             endpoint.receive(&datagram);
         }
+        endpoint.pass_time();
 
         let mut ended = None;
         while let Some(event) = endpoint.poll_event() {
@@ -257,8 +258,8 @@ pub(crate) fn flush_endpoints(
     for message in outbox.take() {
         for connection in &message.to {
             let Ok((mut endpoint, _)) = endpoints.get_mut(*connection) else { continue };
-            if endpoint.send(message.channel, &message.payload, None).is_err() {
-                endpoint.note_dropped(1);
+            if let Err(error) = endpoint.send(message.channel, &message.payload, None) {
+                endpoint.note_unsent(message.channel, &error);
             }
         }
     }

@@ -51,8 +51,9 @@ pub struct ConnectionLimits {
     pub waiting_time: Duration,
     /// How many bytes of such messages wait for one connection. Default 64 KiB.
     pub waiting_bytes: usize,
-    /// How many bytes of received messages one channel of one connection holds for systems that read raw channels.
-    /// Default 1 MiB.
+    /// How many bytes of received messages of one connection may wait for the systems that read raw channels. Beyond it
+    /// no further message is taken from the peer, nor acknowledged, until they are read: nothing is lost, but the
+    /// connection stands still. One frame may bring a MiB more. Default 1 MiB.
     pub inbox_bytes: usize,
 }
 

@@ -179,7 +179,7 @@ fn give_up_requests<Q: Request>(
     pending.pending.retain(|request| {
         let error = if !connections.contains(request.to) {
             RequestError::Disconnected
-        } else if now >= request.sent + request.timeout {
+        } else if now >= request.sent.saturating_add(request.timeout) {
             RequestError::TimedOut(request.timeout)
         } else {
             return true;

@@ -26,6 +26,13 @@ pub(crate) struct WaitingMessage {
     pub(crate) payload: Vec<u8>,
 }
 
+impl WaitingMessage {
+    /// Memory charged, in bytes: a short message is not free, or a peer could make the queue long.
+    fn cost(&self) -> usize {
+        self.payload.len() + size_of::<Self>()
+    }
+}
+
 impl WaitingMessages {
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
@@ -38,7 +45,7 @@ impl WaitingMessages {
     /// Whether another try could change anything: an entity got its name, or a message has waited long enough.
     pub(crate) fn is_due(&self, now: Duration, named_entities: u64, waiting_time: Duration) -> bool {
         let Some(oldest) = self.queue.front() else { return false };
-        self.freed || self.tried_at != named_entities || oldest.since + waiting_time <= now
+        self.freed || self.tried_at != named_entities || oldest.since.saturating_add(waiting_time) <= now
     }
 
     /// Takes everything, to try it again.
@@ -53,7 +60,7 @@ impl WaitingMessages {
         if self.queue.is_empty() {
             self.tried_at = named_entities;
         }
-        self.bytes += message.payload.len();
+        self.bytes += message.cost();
         self.queue.push_back(message);
     }
 
@@ -70,7 +77,7 @@ impl WaitingMessages {
         let mut dropped = 0;
         while self.bytes > limit_bytes {
             let Some(message) = self.queue.pop_front() else { break };
-            self.bytes -= message.payload.len();
+            self.bytes = self.bytes.saturating_sub(message.cost());
             self.freed = true;
             dropped += 1;
         }
@@ -107,8 +114,10 @@ mod tests {
         for since in 0..5 {
             waiting.keep(message(since, 30), 0);
         }
-        assert_eq!(waiting.shrink_to(100), 2);
-        assert_eq!(waiting.bytes(), 90);
+        let each = message(0, 30).cost();
+        assert_eq!(waiting.bytes(), 5 * each);
+        assert_eq!(waiting.shrink_to(3 * each + 10), 2);
+        assert_eq!(waiting.bytes(), 3 * each);
         assert!(waiting.is_due(Duration::ZERO, 0, Duration::from_secs(2)));
         assert_eq!(waiting.take(0).front().map(|message| message.since), Some(Duration::from_millis(2)));
         assert_eq!(waiting.bytes(), 0);

@@ -16,7 +16,8 @@ pub struct LinkProperties {
     /// Nobody on the way can read the datagrams. The protocol itself adds no encryption; the connection layer may warn.
     pub encrypted: bool,
     /// Datagrams are never lost: no retransmission, no probes, no spare copies. They are acknowledged nevertheless,
-    /// because deliveries are reported.
+    /// because deliveries are reported. A side that has no room for what comes ends the connection, because nobody would
+    /// send it again.
     pub reliable: bool,
     /// The link itself notices a dead other end: no keep-alive, and silence alone is no time-out.
     pub keeps_alive: bool,

@@ -72,6 +72,8 @@ pub struct Peer {
     spares: VecDeque<Spare>,
     inbox: VecDeque<ReceivedMessage>,
     inbox_bytes: usize,
+    /// The owner has no room for further messages.
+    refuses_messages: bool,
     events: VecDeque<PeerEvent>,
     last_received_at: Duration,
     /// When a datagram that asks for an acknowledgement was sent last.
@@ -188,6 +190,7 @@ impl Peer {
             spares: VecDeque::new(),
             inbox: VecDeque::new(),
             inbox_bytes: 0,
+            refuses_messages: false,
             events: VecDeque::new(),
             last_received_at: now,
             last_asked_at: now,
@@ -225,6 +228,13 @@ impl Peer {
         let message = self.inbox.pop_front()?;
         self.inbox_bytes = self.inbox_bytes.saturating_sub(limits::inbox_cost(message.payload.len()));
         Some(message)
+    }
+
+    /// Says whether the owner has no room for further messages: those taken with [`poll_message`](Self::poll_message) wait
+    /// for somebody to read them. While that is so, datagrams with messages are dropped and not acknowledged, as with a
+    /// full inbox: the other side keeps what must arrive and sends it again.
+    pub fn refuse_messages(&mut self, refuse: bool) {
+        self.refuses_messages = refuse;
     }
 
     /// Queues a message for the datagrams of this and later flushes. With a `tracking` token its fate is told by

@@ -33,7 +33,7 @@ pub trait Codec<C>: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the component can't be represented, with the reason in words.
-    fn quantize(&self, component: &C, entities: &EntityMap, words: &mut Vec<u32>) -> Result<(), RecordError>;
+    fn quantize(&self, component: &C, entities: &mut NameEntities, words: &mut Vec<u32>) -> Result<(), RecordError>;
 
     /// The component that the words stand for.
     ///
@@ -94,12 +94,39 @@ impl EntityMapper for ResolveEntities<'_> {
     fn set_mapped(&mut self, _source: Entity, _target: Entity) {}
 }
 
-/// Maps local entities in a component to their wire form; an entity that is not replicated becomes the placeholder.
-pub(crate) struct NameEntities<'a>(pub(crate) &'a EntityMap);
+/// Maps local entities in a component to their wire form, and remembers whether all of them have one yet.
+pub struct NameEntities<'a> {
+    map: &'a EntityMap,
+    unnamed: bool,
+}
+
+impl<'a> NameEntities<'a> {
+    /// A namer over the map of what is replicated here.
+    #[must_use]
+    pub fn new(map: &'a EntityMap) -> Self {
+        Self { map, unnamed: false }
+    }
+
+    /// Whether an entity was named that is not replicated, or not yet. The component is quantised again in the next tick.
+    #[must_use]
+    pub fn is_unnamed(&self) -> bool {
+        self.unnamed
+    }
+
+    /// The network id of a local entity, or `None` where it is not replicated, which is noted.
+    pub fn name(&mut self, entity: Entity) -> Option<NetworkId> {
+        let id = self.map.network(entity);
+        self.unnamed |= id.is_none();
+        id
+    }
+}
 
 impl EntityMapper for NameEntities<'_> {
     fn get_mapped(&mut self, source: Entity) -> Entity {
-        self.0.network(source).map_or(Entity::PLACEHOLDER, NetworkId::to_entity)
+        if source == Entity::PLACEHOLDER {
+            return source;
+        }
+        self.name(source).map_or(Entity::PLACEHOLDER, NetworkId::to_entity)
     }
 
     fn set_mapped(&mut self, _source: Entity, _target: Entity) {}

@@ -4,11 +4,13 @@
 //! end of the tick the changed lanes are sealed: each becomes one [`Version`](crate::history::Version) that every connection's
 //! records refer to.
 
+use bevy::ecs::entity::EntityHashSet;
 use bevy::prelude::*;
 use slipstream_connection::{EntityMap, NetworkRole, Role};
 use slipstream_simulation::{Controlled, SimulationTick};
 use slipstream_wire::Tick;
 
+use crate::codec::NameEntities;
 use crate::history::History;
 use crate::registry::{ComponentCodec, Direction, Registry};
 use crate::replicated::Slot;
@@ -152,9 +154,11 @@ pub(crate) fn open_journal(mut journal: ResMut<Journal>, tick: Res<SimulationTic
     journal.tick = if role.0 == Role::Client { journal.tick + 1 } else { tick.0 };
 }
 
-/// Quantises every `C` that changed since the last tick.
+/// Quantises every `C` that changed since the last tick, and those that named an entity which may be replicated by now.
 pub(crate) fn journal_changes<C: Component>(
-    changed: Query<(&Slot, &C, Has<Controlled>), Or<(Changed<C>, Added<Slot>, Added<Controlled>)>>,
+    changed: Query<Entity, (With<C>, With<Slot>, Or<(Changed<C>, Added<Slot>, Added<Controlled>)>)>,
+    components: Query<(&Slot, &C, Has<Controlled>)>,
+    mut unnamed: Local<EntityHashSet>,
     codec: Option<Res<ComponentCodec<C>>>,
     entities: Res<EntityMap>,
     role: Res<NetworkRole>,
@@ -167,14 +171,20 @@ pub(crate) fn journal_changes<C: Component>(
         return;
     }
     let mut words = Vec::new();
-    for (slot, component, controlled) in &changed {
+    let again = core::mem::take(&mut *unnamed);
+    for entity in changed.iter().chain(again) {
+        let Ok((slot, component, controlled)) = components.get(entity) else { continue };
         if client && !controlled {
             continue;
         }
         words.clear();
-        match codec.codec.quantize(component, &entities, &mut words) {
+        let mut names = NameEntities::new(&entities);
+        match codec.codec.quantize(component, &mut names, &mut words) {
             Ok(()) => journal.note(slot.index, codec.component, Some(&words)),
             Err(error) => warn_once!("`{}` is not replicated: {error}", core::any::type_name::<C>()),
+        }
+        if names.is_unnamed() {
+            unnamed.insert(entity);
         }
     }
 }

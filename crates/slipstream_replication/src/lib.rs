@@ -60,7 +60,9 @@ mod slots;
 mod systems;
 mod view;
 
-pub use codec::{Codec, MAX_COMPONENT_WORDS, RelationshipCodec, ResolveEntities, SerdeCodec, TransformCodec};
+pub use codec::{
+    Codec, MAX_COMPONENT_WORDS, NameEntities, RelationshipCodec, ResolveEntities, SerdeCodec, TransformCodec,
+};
 pub use error::RecordError;
 pub use plugin::ReplicationPlugin;
 pub use registration::{AppReplicateExt, Registration};

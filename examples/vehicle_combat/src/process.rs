@@ -176,7 +176,10 @@ fn load_arena(option: &ArenaOption) -> Result<Arena, String> {
 }
 
 fn quiet_log() -> LogPlugin {
-    LogPlugin { filter: "warn,wgpu=error,naga=error,bevy_render=error".to_owned(), ..default() }
+    LogPlugin {
+        filter: "warn,wgpu=error,naga=error,bevy_render=error,winit=error,renet=off,renetcode=off".to_owned(),
+        ..default()
+    }
 }
 
 fn run_server(command: &ServerCommand, setup: &Setup) -> AppExit {

@@ -24,19 +24,17 @@ struct Inbox {
 }
 
 impl Inboxes {
-    /// Keeps a message; `false` when its inbox is full because nobody reads it.
-    pub(crate) fn push(&mut self, channel: ChannelId, payload: Vec<u8>, typed: bool, limit_bytes: usize) -> bool {
-        let held = if typed { &mut self.typed_bytes } else { &mut self.inbox(channel).bytes };
-        if *held + payload.len() > limit_bytes {
-            return false;
-        }
-        *held += payload.len();
+    /// Keeps a message. Never drops one: the protocol has acknowledged it.
+    pub(crate) fn push(&mut self, channel: ChannelId, payload: Vec<u8>, typed: bool) {
+        let cost = message_cost(&payload);
         if typed {
+            self.typed_bytes += cost;
             self.typed.push((channel, payload));
         } else {
-            self.inbox(channel).messages.push(payload);
+            let inbox = self.inbox(channel);
+            inbox.bytes += cost;
+            inbox.messages.push(payload);
         }
-        true
     }
 
     pub(crate) fn push_delivery(&mut self, channel: ChannelId, token: u64, outcome: DeliveryOutcome) {
@@ -66,8 +64,14 @@ impl Inboxes {
         core::mem::take(&mut self.typed)
     }
 
+    /// Memory of all messages that wait.
     pub(crate) fn bytes(&self) -> usize {
         self.typed_bytes + self.raw.iter().map(|inbox| inbox.bytes).sum::<usize>()
+    }
+
+    /// The channel of which most waits, and its bytes.
+    pub(crate) fn fullest(&self) -> Option<(ChannelId, usize)> {
+        self.raw.iter().max_by_key(|inbox| inbox.bytes).map(|inbox| (inbox.channel, inbox.bytes))
     }
 
     fn inbox(&mut self, channel: ChannelId) -> &mut Inbox {
@@ -83,25 +87,44 @@ impl Inboxes {
     }
 }
 
+/// Memory that a message takes: an empty one is not free, or a peer could send any number of them.
+fn message_cost(payload: &[u8]) -> usize {
+    payload.len() + size_of::<(ChannelId, Vec<u8>)>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_full_inbox_does_not_stop_another() {
+    fn what_waits_is_charged_to_its_channel_until_it_is_read() {
         let mut inboxes = Inboxes::default();
-        assert!(inboxes.push(ChannelId(1), vec![0; 80], false, 100));
-        assert!(!inboxes.push(ChannelId(1), vec![0; 80], false, 100));
-        assert!(inboxes.push(ChannelId(2), vec![0; 80], false, 100));
-        assert_eq!(inboxes.drain(ChannelId(1)).count(), 1);
-        assert!(inboxes.push(ChannelId(1), vec![0; 80], false, 100));
+        inboxes.push(ChannelId(1), vec![0; 80], false);
+        inboxes.push(ChannelId(1), vec![0; 80], false);
+        inboxes.push(ChannelId(2), vec![0; 80], false);
+        let all = inboxes.bytes();
+        assert!(all >= 240);
+        assert_eq!(inboxes.fullest().map(|(channel, _)| channel), Some(ChannelId(1)));
+        assert_eq!(inboxes.drain(ChannelId(1)).count(), 2);
+        assert_eq!(inboxes.bytes(), all / 3);
+    }
+
+    #[test]
+    fn empty_messages_are_charged_too() {
+        for typed in [false, true] {
+            let mut inboxes = Inboxes::default();
+            for _ in 0..1000 {
+                inboxes.push(ChannelId(1), Vec::new(), typed);
+            }
+            assert!(inboxes.bytes() >= 1000 * size_of::<Vec<u8>>());
+        }
     }
 
     #[test]
     fn typed_messages_keep_the_order_of_arrival_across_channels() {
         let mut inboxes = Inboxes::default();
         for (channel, byte) in [(12, 1), (10, 2), (12, 3)] {
-            assert!(inboxes.push(ChannelId(channel), vec![byte], true, 100));
+            inboxes.push(ChannelId(channel), vec![byte], true);
         }
         let bytes: Vec<u8> = inboxes.take_typed().into_iter().flat_map(|(_, payload)| payload).collect();
         assert_eq!(bytes, [1, 2, 3]);

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use serde::Serialize;
 
 use super::registration::NameEntitiesIn;
-use crate::codec::encode_after;
+use crate::codec::{DECODE_LIMIT_BYTES, encode_after};
 use crate::connection::{Connected, Connection, LocalConnection, PeerId};
 use crate::dispatch::deliver_local;
 use crate::entity_map::{EntityMap, NameEntities};
@@ -147,11 +147,13 @@ impl Sending<'_, '_> {
 }
 
 fn check_size(channel: &ChannelEntry, payload: &[u8]) -> Result<(), NetworkError> {
-    if payload.len() > channel.config.max_message_bytes {
+    // Whatever the channel says, neither the protocol nor the decoder takes more.
+    let limit = channel.config.max_message_bytes.min(DECODE_LIMIT_BYTES);
+    if payload.len() > limit {
         return Err(NetworkError::MessageTooLarge {
             channel: channel.config.name.to_string(),
             bytes: payload.len(),
-            limit: channel.config.max_message_bytes,
+            limit,
         });
     }
     Ok(())

@@ -1,10 +1,11 @@
 use core::time::Duration;
 
 use bevy::prelude::*;
+use bevy::time::TimeUpdateStrategy;
 use slipstream_connection::{Connected, ConnectionSettings, DisconnectReason, Disconnected, Role};
 use slipstream_link::{Connect, LinkPlugin, Listen, MemoryHub};
 
-use crate::fixture::{LinkKind, Network, peer};
+use crate::fixture::{FRAME, LinkKind, Network, peer};
 
 #[derive(Resource, Default)]
 struct Reasons(Vec<DisconnectReason>);
@@ -35,6 +36,25 @@ fn a_client_that_falls_silent_is_given_up() {
     assert_eq!(network.server.world().resource::<Reasons>().0, [DisconnectReason::TimedOut]);
     let mut connected = network.server.world_mut().query_filtered::<(), With<Connected>>();
     assert_eq!(connected.iter(network.server.world()).count(), 0);
+}
+
+#[test]
+fn a_frame_that_hangs_is_no_silence_of_the_peer() {
+    let mut network = Network::new(LinkKind::Memory, |app| {
+        watch(app);
+        app.insert_resource(ConnectionSettings { timeout: Duration::from_secs(3), ..default() });
+    });
+    let alice = network.connect("alice");
+    // The server hangs for longer than its time-out, and what alice sent meanwhile waits in the pipe.
+    for _ in 0..150 {
+        network.clients[alice].app.update();
+    }
+    network.server.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::from_secs(4)));
+    network.server.update();
+    network.server.insert_resource(TimeUpdateStrategy::ManualDuration(FRAME));
+    network.run(60);
+    assert!(network.server.world().resource::<Reasons>().0.is_empty());
+    assert!(network.clients[alice].is_connected());
 }
 
 #[test]

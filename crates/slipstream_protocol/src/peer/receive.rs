@@ -154,7 +154,14 @@ impl Peer {
         let is_new = self.received.is_new(number);
         if is_new && !self.judge(&packet)? {
             self.stats.packets_dropped += 1;
+            // It was not taken, but whoever sent it lives.
             self.last_received_at = now;
+            self.unanswered_since = None;
+            if self.link.reliable {
+                // Nobody sends it again over such a link: to go on without it would be to lose it silently.
+                let what = "more came over a reliable link than this side has room for".to_owned();
+                self.close(now, CloseReason::ProtocolViolation(what));
+            }
             return Ok(());
         }
 
@@ -194,7 +201,8 @@ impl Peer {
             return Ok(true);
         }
         let room = self.config.max_queued_bytes;
-        let fits = self.inbox_bytes <= room
+        let fits = !self.refuses_messages
+            && self.inbox_bytes <= room
             && self.channels.held_bytes() + held <= room
             && (partial == 0 || self.channels.partial_bytes() + partial <= self.partial_limit());
         Ok(fits && !refused)

@@ -129,3 +129,34 @@ fn an_application_that_hangs_does_not_make_its_peer_grow() {
         arrived == count
     });
 }
+
+#[test]
+fn what_the_owner_has_no_room_for_is_not_acknowledged_and_comes_later() {
+    let mut pair = Pair::connected(Setup::new(line(20, 0.0)), 95);
+    pair.b.peer.refuse_messages(true);
+    for number in 0..10 {
+        let now = pair.now();
+        pair.a.peer.send(now, ORDERED, &numbered(number, 100), Some(number.into())).unwrap();
+    }
+    pair.run_for(SECOND * 2);
+    assert!(pair.b.inbox.is_empty());
+    assert_eq!(pair.a.outcomes().count(), 0, "a message was acknowledged and not taken");
+    pair.b.peer.refuse_messages(false);
+    pair.run_until("all messages arrive", SECOND * 3, |pair| pair.b.inbox.len() == 10);
+    assert!(pair.b.inbox.iter().map(|arrival| number_of(&arrival.payload)).eq(0..10));
+}
+
+#[test]
+fn a_peer_whose_messages_find_no_room_is_not_taken_for_dead() {
+    let mut setup = Setup::new(line(20, 0.0));
+    setup.link.keeps_alive = true;
+    let mut pair = Pair::connected(setup, 96);
+    pair.b.peer.refuse_messages(true);
+    for number in 0..1_200 {
+        let now = pair.now();
+        pair.a.peer.send(now, UNRELIABLE, &numbered(number, 30), None).unwrap();
+        pair.b.peer.send(now, UNRELIABLE, &numbered(number, 30), None).unwrap();
+        pair.step();
+    }
+    assert!(pair.a.peer.is_connected() && pair.b.peer.is_connected());
+}

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use slipstream_protocol::{DeliveryOutcome, LinkProperties};
+use slipstream_protocol::{CloseReason, ClosedReason, DeliveryOutcome, LinkProperties};
 
 use crate::numbered::{number_of, numbered};
 use crate::pair::{EXPIRING, ORDERED, Pair, Setup, UNORDERED, UNRELIABLE, line};
@@ -58,4 +58,16 @@ fn a_stall_of_the_link_is_waited_for_not_repaired() {
     assert_eq!(copies, 1, "the message was sent again over a reliable link");
     assert_eq!(pair.b.inbox.len(), 1);
     assert_eq!(pair.a.outcomes().count(), 1);
+}
+
+#[test]
+fn what_finds_no_room_ends_the_connection_because_nobody_would_send_it_again() {
+    let mut pair = over_reliable_link(20, 182);
+    pair.b.peer.refuse_messages(true);
+    let now = pair.now();
+    pair.a.peer.send(now, ORDERED, &numbered(0, 30), None).unwrap();
+    pair.run_for(SECOND);
+    assert!(matches!(pair.b.closed(), Some((_, ClosedReason::ProtocolViolation(_)))), "{:?}", pair.b.closed());
+    let told = pair.a.closed();
+    assert!(matches!(told, Some((_, ClosedReason::Remote(CloseReason::ProtocolViolation(_))))), "{told:?}");
 }

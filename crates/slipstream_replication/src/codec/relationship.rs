@@ -2,10 +2,10 @@
 
 use bevy::ecs::relationship::Relationship;
 use bevy::prelude::*;
-use slipstream_connection::{EntityMap, NetworkId};
+use slipstream_connection::NetworkId;
 use slipstream_wire::{BitReader, BitWriter};
 
-use super::{Codec, ResolveEntities};
+use super::{Codec, NameEntities, ResolveEntities};
 use crate::error::RecordError;
 
 /// The slot and generation of the entity that a [`Relationship`] points to.
@@ -18,9 +18,9 @@ impl<R: Relationship> Codec<R> for RelationshipCodec {
         "relationship".to_owned()
     }
 
-    fn quantize(&self, component: &R, entities: &EntityMap, words: &mut Vec<u32>) -> Result<(), RecordError> {
+    fn quantize(&self, component: &R, entities: &mut NameEntities, words: &mut Vec<u32>) -> Result<(), RecordError> {
         // A relation to an entity that is not replicated is no relation on the other side.
-        if let Some(id) = entities.network(component.get()) {
+        if let Some(id) = entities.name(component.get()) {
             words.extend([id.slot, id.generation]);
         }
         Ok(())

@@ -3,7 +3,6 @@
 use bevy::prelude::*;
 use bincode::config;
 use serde::{Serialize, de::DeserializeOwned};
-use slipstream_connection::EntityMap;
 use slipstream_wire::{BitReader, BitWriter};
 
 use super::{Codec, MAX_COMPONENT_WORDS, NameEntities, ResolveEntities};
@@ -25,9 +24,9 @@ where
         "bincode".to_owned()
     }
 
-    fn quantize(&self, component: &C, entities: &EntityMap, words: &mut Vec<u32>) -> Result<(), RecordError> {
+    fn quantize(&self, component: &C, entities: &mut NameEntities, words: &mut Vec<u32>) -> Result<(), RecordError> {
         let mut named = component.clone();
-        C::map_entities(&mut named, &mut NameEntities(entities));
+        C::map_entities(&mut named, entities);
         let bytes = bincode::serde::encode_to_vec(&named, config::standard()).map_err(|error| failed::<C>(&error))?;
         if bytes.len() > MAX_BYTES {
             return Err(RecordError::TooLarge { what: "a component", length: bytes.len(), limit: MAX_BYTES });
@@ -94,6 +93,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use slipstream_connection::EntityMap;
 
     #[derive(Component, Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Cargo {
@@ -115,7 +115,7 @@ mod tests {
 
     fn words_of(cargo: &Cargo) -> Vec<u32> {
         let mut words = Vec::new();
-        SerdeCodec.quantize(cargo, &EntityMap::default(), &mut words).expect("it is small");
+        SerdeCodec.quantize(cargo, &mut NameEntities::new(&EntityMap::default()), &mut words).expect("it is small");
         words
     }
 
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_component_beyond_the_limit_is_not_sent() {
         let cargo = Cargo { weight: 0, name: "x".repeat(MAX_BYTES), holds: Vec::new(), sealed: None };
-        let refused = SerdeCodec.quantize(&cargo, &EntityMap::default(), &mut Vec::new());
+        let refused = SerdeCodec.quantize(&cargo, &mut NameEntities::new(&EntityMap::default()), &mut Vec::new());
         assert!(matches!(refused, Err(RecordError::TooLarge { .. })));
     }
 }

@@ -1,10 +1,9 @@
 //! `Transform`: position on a grid, rotation as its three smallest components.
 
 use bevy::prelude::*;
-use slipstream_connection::EntityMap;
 use slipstream_wire::{BitReader, BitWriter, QuantizedRotation, Quantizer, SmallestThree, WireError};
 
-use super::{Codec, ResolveEntities};
+use super::{Codec, NameEntities, ResolveEntities};
 use crate::error::RecordError;
 
 /// Bits of exp-Golomb's fixed part for a position difference: at 60 Hz and 1 mm, 4 m/s is 64 steps a tick.
@@ -70,7 +69,7 @@ impl Codec<Transform> for TransformCodec {
         format!("transform {:?} step {} rotation {} bits", self.range, self.step, self.rotation_bits)
     }
 
-    fn quantize(&self, component: &Transform, _: &EntityMap, words: &mut Vec<u32>) -> Result<(), RecordError> {
+    fn quantize(&self, component: &Transform, _: &mut NameEntities, words: &mut Vec<u32>) -> Result<(), RecordError> {
         words.extend(component.translation.to_array().map(|axis| self.position.quantize(axis)));
         let rotation = self.rotation.quantize(component.rotation.to_array());
         words.push(u32::from(rotation.largest));
@@ -237,10 +236,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use slipstream_connection::EntityMap;
 
     fn words_of(codec: &TransformCodec, transform: &Transform) -> Vec<u32> {
         let mut words = Vec::new();
-        codec.quantize(transform, &EntityMap::default(), &mut words).expect("a transform always quantises");
+        codec
+            .quantize(transform, &mut NameEntities::new(&EntityMap::default()), &mut words)
+            .expect("a transform always quantises");
         words
     }
 

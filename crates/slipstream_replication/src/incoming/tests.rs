@@ -107,7 +107,7 @@ fn health(changes: &[Change]) -> Vec<(u32, Tick, u32)> {
     lanes.collect()
 }
 
-/// The worked example of docs/wire-format-replication.md.
+/// The worked example of docs/wire-format.md.
 #[test]
 fn the_worked_example_is_what_is_written_and_read() {
     let registry = two_lanes();

@@ -259,7 +259,7 @@ pub(super) fn draw_damage(
     mut mark: Single<&mut BackgroundColor, (With<DamageMark>, Without<DamageVeil>)>,
     mut ring: Single<&mut UiTransform, With<DamageRing>>,
 ) {
-    veil.set_if_neq(BackgroundColor(Color::srgba(0.85, 0.05, 0.02, pain.veil * 0.28)));
+    veil.set_if_neq(BackgroundColor(Color::srgba(0.85, 0.05, 0.02, pain.veil * 0.14)));
     mark.set_if_neq(BackgroundColor(BAD.with_alpha(pain.mark * 0.9)));
     if let Some(pose) = pose.0 {
         let (bearing, _) = angles(pain.source - pose.translation);
