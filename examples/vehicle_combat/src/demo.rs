@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::command_line::{CommonOptions, DemoCommand, Key};
 use crate::live_table::LiveTable;
 use crate::shutdown::ShutdownFlag;
-use crate::statistics::Sample;
+use crate::statistics::{Sample, SampleWriter};
 
 /// How long the server may take to say where it listens.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -58,6 +58,7 @@ struct Demo<'a> {
     processes: Vec<Process>,
     news: Receiver<News>,
     report: Sender<News>,
+    writer: Option<SampleWriter>,
     started: Instant,
 }
 
@@ -66,6 +67,13 @@ impl<'a> Demo<'a> {
         let seed = options.common.seed.unwrap_or_else(|| fastrand::u64(..));
         // A secret of this demo's own, unless one is given: nobody else on the machine can join by accident.
         let key = options.common.key.unwrap_or_else(|| Key(core::array::from_fn(|_| fastrand::u8(..))));
+        let writer = match &options.common.stats_json {
+            None => None,
+            Some(path) => Some(
+                SampleWriter::open(path)
+                    .map_err(|error| format!("statistics can't be written to {}: {error}", path.display()))?,
+            ),
+        };
         let (report, news) = channel();
         let mut demo = Self {
             options,
@@ -75,6 +83,7 @@ impl<'a> Demo<'a> {
             processes: Vec::new(),
             news,
             report,
+            writer,
             started: Instant::now(),
         };
         let players = options.players.to_string();
@@ -164,6 +173,11 @@ impl<'a> Demo<'a> {
             match self.news.recv_timeout(Duration::from_millis(100)) {
                 Ok(News::Sample(sample)) => {
                     let server = sample.role == "server";
+                    if let Some(writer) = &self.writer
+                        && let Err(error) = writer.write(&sample)
+                    {
+                        trouble = Some(format!("statistics can't be written: {error}"));
+                    }
                     table.note(*sample);
                     if server && table.draw().is_err() {
                         break;

@@ -113,7 +113,11 @@ impl SampleWriter {
         Ok(Self(Arc::new(Mutex::new(output))))
     }
 
-    fn write(&self, sample: &Sample) -> io::Result<()> {
+    /// Writes one line.
+    ///
+    /// # Errors
+    /// When the file or standard output takes no more.
+    pub fn write(&self, sample: &Sample) -> io::Result<()> {
         let line = serde_json::to_string(sample)?;
         let mut output = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &mut *output {

@@ -1,9 +1,9 @@
 //! Which renet channels carry datagrams, and how much of them a tick.
 //!
-//! From the server to a client it is one unreliable channel. From a client to the server it is 32 that take turns, each
-//! allowed to hold less than one of renet's 1,200-byte slices: renet 2.0.1 gives a peer's slice to
+//! From the server to a client it is 64 unreliable channels that take turns, from a client to the server 32, each allowed
+//! to hold less than one of renet's 1,200-byte slices: renet 2.0.1 gives a peer's slice to
 //! `SliceConstructor::process_slice`, which indexes by a number from the wire, so that one crafted packet from a
-//! connected client panics the server. Before that comes the check of the channel's memory, which no slice passes here.
+//! connected peer panics the other. Before that comes the check of the channel's memory, which no slice passes here.
 
 use core::fmt::Debug;
 
@@ -12,8 +12,10 @@ use bevy_renet::renet::{ChannelConfig, ConnectionConfig, SendType};
 /// The most bytes of one datagram: with its two bytes of length it fills one of renet's packets of 1,200 bytes.
 pub const RENET_MTU: usize = 1198;
 
-/// From the server to a client.
-pub(super) const SERVER_CHANNEL: u8 = 199;
+/// The first of those from the server to a client.
+const FIRST_SERVER_CHANNEL: u8 = 136;
+/// How many there are: a server sends as many datagrams a frame to each client, and a client reads as many a frame.
+pub(super) const SERVER_CHANNELS: u8 = 64;
 /// The first of those from a client to the server.
 pub(super) const FIRST_CLIENT_CHANNEL: u8 = 200;
 /// How many there are: a client sends as many datagrams a frame, and a server reads as many a frame from each client.
@@ -21,10 +23,8 @@ pub(super) const CLIENT_CHANNELS: u8 = 32;
 /// renet's `available_bytes_per_tick`; it drops what exceeds it.
 pub(super) const BYTES_PER_TICK: usize = 60_000;
 
-/// What a server may have sent to a client between two of the client's frames.
-const SERVER_CHANNEL_MEMORY: usize = 4 * 1024 * 1024;
 /// One datagram, and no slice.
-const CLIENT_CHANNEL_MEMORY: usize = RENET_MTU + 1;
+const CHANNEL_MEMORY: usize = RENET_MTU + 1;
 
 /// A renet configuration with the channels of links, and no others.
 pub fn renet_connection_config() -> ConnectionConfig {
@@ -37,21 +37,19 @@ pub fn renet_connection_config() -> ConnectionConfig {
     config
 }
 
-/// Adds the channels of links, 199 to 231, to an app's own renet configuration, on the server and on the clients.
+/// Adds the channels of links, 136 to 231, to an app's own renet configuration, on the server and on the clients.
 pub fn add_renet_channels(config: &mut ConnectionConfig) {
-    config.server_channels_config.push(unreliable(SERVER_CHANNEL, SERVER_CHANNEL_MEMORY));
-    config
-        .client_channels_config
-        .extend(client_channels(0).map(|channel_id| unreliable(channel_id, CLIENT_CHANNEL_MEMORY)));
+    config.server_channels_config.extend((0..SERVER_CHANNELS).map(|turn| unreliable(server_channel(turn))));
+    config.client_channels_config.extend((0..CLIENT_CHANNELS).map(|turn| unreliable(client_channel(turn))));
 }
 
-fn unreliable(channel_id: u8, max_memory_usage_bytes: usize) -> ChannelConfig {
-    ChannelConfig { channel_id, max_memory_usage_bytes, send_type: SendType::Unreliable }
+fn unreliable(channel_id: u8) -> ChannelConfig {
+    ChannelConfig { channel_id, max_memory_usage_bytes: CHANNEL_MEMORY, send_type: SendType::Unreliable }
 }
 
-/// The client's channels, once around from the given turn.
-pub(super) fn client_channels(first_turn: u8) -> impl Iterator<Item = u8> {
-    (0..CLIENT_CHANNELS).map(move |offset| client_channel(first_turn.wrapping_add(offset)))
+/// The server's channel of a turn; turns count on, and 256 is a multiple of the number of channels.
+pub(super) fn server_channel(turn: u8) -> u8 {
+    FIRST_SERVER_CHANNEL + turn % SERVER_CHANNELS
 }
 
 /// The client's channel of a turn; turns count on, and 256 is a multiple of the number of channels.
@@ -63,7 +61,7 @@ pub(super) fn client_channel(turn: u8) -> u8 {
 /// panics, and renet offers no way to ask, except that what it prints for debugging names every channel.
 pub(super) fn has_channels(renet: &impl Debug) -> bool {
     let printed = format!("{renet:?}");
-    [SERVER_CHANNEL, client_channel(0), client_channel(CLIENT_CHANNELS - 1)]
+    [server_channel(0), client_channel(0), client_channel(CLIENT_CHANNELS - 1)]
         .iter()
         .all(|channel| printed.contains(&format!("channel_id: {channel},")))
 }
@@ -89,6 +87,10 @@ mod tests {
 
     use super::*;
 
+    fn client_channels(first_turn: u8) -> impl Iterator<Item = u8> {
+        (0..CLIENT_CHANNELS).map(move |offset| client_channel(first_turn.wrapping_add(offset)))
+    }
+
     /// A renet packet with one slice, as a crafted client would send it.
     fn slice(channel: u8, slice_index: u8, num_slices: u8) -> Vec<u8> {
         // Type, sequence, channel, message id, then the slice's index and count, and the length as a two-byte varint.
@@ -109,6 +111,17 @@ mod tests {
         for channel in client_channels(0) {
             assert_eq!(server.receive_message(1, channel), None);
         }
+    }
+
+    #[test]
+    fn nor_does_one_reach_a_clients() {
+        let mut client = RenetClient::new(renet_connection_config());
+        client.set_connected();
+        for turn in 0..SERVER_CHANNELS {
+            client.process_packet(&slice(server_channel(turn), 7, 2));
+        }
+        assert!(client.is_connected());
+        assert!((0..SERVER_CHANNELS).all(|turn| client.receive_message(server_channel(turn)).is_none()));
     }
 
     #[test]
@@ -153,5 +166,7 @@ mod tests {
         let mut channels: Vec<u8> = client_channels(250).collect();
         channels.sort_unstable();
         assert_eq!(channels, (200..232).collect::<Vec<u8>>());
+        assert_eq!(server_channel(u8::MAX), 199);
+        assert_eq!(server_channel(u8::MAX.wrapping_add(1)), 136);
     }
 }

@@ -9,8 +9,8 @@ use bevy_renet::netcode::{NetcodeClientTransport, NetcodeErrorEvent, NetcodeTran
 use slipstream_protocol::LinkProperties;
 
 use super::channels::{
-    BYTES_PER_TICK, CLIENT_CHANNELS, RENET_MTU, SERVER_CHANNEL, client_channel, has_channels, newest_that_fit,
-    renet_connection_config,
+    BYTES_PER_TICK, CLIENT_CHANNELS, RENET_MTU, SERVER_CHANNELS, client_channel, has_channels, newest_that_fit,
+    renet_connection_config, server_channel,
 };
 use super::listener::adopted_properties;
 use super::reasons::{netcode_reason, no_answer, renet_client_reason};
@@ -49,6 +49,8 @@ struct ActiveConnector {
     is_open: bool,
     /// Counts the datagrams sent, to find the channel of the next.
     turn: u8,
+    /// The turn of the next datagram that the server sends, if none is lost.
+    next_turn: u8,
 }
 
 struct Farewell {
@@ -134,6 +136,7 @@ pub(super) fn start_connecting(
                     deadline: time.elapsed().saturating_add(connect.timeout),
                     is_open: false,
                     turn: 0,
+                    next_turn: 0,
                 });
             }
             Err(sentence) => {
@@ -223,7 +226,7 @@ pub(super) fn receive_datagrams(
     transport: Option<Res<NetcodeClientTransport>>,
     mut links: Query<&mut Link>,
 ) {
-    let Some(active) = connector.active.as_ref().filter(|active| active.is_open) else {
+    let Some(active) = connector.active.as_mut().filter(|active| active.is_open) else {
         return;
     };
     // One that is gone is ended by `send_datagrams`.
@@ -233,8 +236,14 @@ pub(super) fn receive_datagrams(
     let reason = match &mut client {
         None => client_removed(),
         Some(client) => {
-            while let Some(datagram) = client.receive_message(SERVER_CHANNEL) {
-                link.deliver(Vec::from(datagram));
+            // From the channel whose turn it is, so that the datagrams come in the order they were sent.
+            let first_turn = active.next_turn;
+            for offset in 0..SERVER_CHANNELS {
+                let turn = first_turn.wrapping_add(offset);
+                while let Some(datagram) = client.receive_message(server_channel(turn)) {
+                    link.deliver(Vec::from(datagram));
+                    active.next_turn = turn.wrapping_add(1);
+                }
             }
             if !client.is_disconnected() {
                 return;

@@ -10,8 +10,8 @@ use bevy_renet::{RenetServer, RenetServerEvent};
 use slipstream_protocol::LinkProperties;
 
 use super::channels::{
-    BYTES_PER_TICK, CLIENT_CHANNELS, RENET_MTU, SERVER_CHANNEL, client_channel, has_channels, newest_that_fit,
-    renet_connection_config,
+    BYTES_PER_TICK, CLIENT_CHANNELS, RENET_MTU, SERVER_CHANNELS, client_channel, has_channels, newest_that_fit,
+    renet_connection_config, server_channel,
 };
 use super::reasons::renet_server_reason;
 use super::udp::bind_server;
@@ -43,6 +43,8 @@ struct Client {
     link: Entity,
     /// The turn of the next datagram that the client sends, if none is lost.
     next_turn: u8,
+    /// The turn of the next datagram to the client.
+    turn: u8,
     /// By `Time<Real>`; keep-alives are not seen here.
     last_heard: Duration,
 }
@@ -170,7 +172,7 @@ pub(super) fn open_and_close_links(
             }
             ClientEvent::Connected(client) => {
                 let link = commands.spawn((Link::new(active.properties), LinkOf(active.entity))).id();
-                active.clients.insert(client, Client { link, next_turn: 0, last_heard: now });
+                active.clients.insert(client, Client { link, next_turn: 0, turn: 0, last_heard: now });
             }
             ClientEvent::Disconnected(client, reason) => {
                 let Some(client) = active.clients.remove(&client) else {
@@ -235,10 +237,11 @@ pub(super) fn send_datagrams(
         return;
     };
     for departed in departed.claim(|entity| active.client_of(entity).is_some()) {
-        if let Some(client) = active.client_of(departed.entity) {
-            send_last(server, client, departed.datagrams);
-            active.clients.remove(&client);
-            disconnecting.push(client);
+        if let Some(id) = active.client_of(departed.entity)
+            && let Some(mut client) = active.clients.remove(&id)
+        {
+            send_last(server, id, &mut client.turn, departed.datagrams);
+            disconnecting.push(id);
         }
     }
     active.clients.retain(|&id, client| {
@@ -247,18 +250,21 @@ pub(super) fn send_datagrams(
             return false;
         };
         if link.closed().is_some() {
-            send_last(server, id, link.take_remaining());
+            send_last(server, id, &mut client.turn, link.take_remaining());
             disconnecting.push(id);
             return false;
         }
         let mut room = BYTES_PER_TICK;
         // What is above the room stays in the link for the next frame.
-        while link.next_outgoing_bytes().is_some_and(|bytes| bytes <= room) {
+        for _ in 0..SERVER_CHANNELS {
+            if link.next_outgoing_bytes().is_none_or(|bytes| bytes > room) {
+                break;
+            }
             let Some(datagram) = link.take_outgoing() else {
                 break;
             };
             room -= datagram.len();
-            server.send_message(id, SERVER_CHANNEL, datagram);
+            send(server, id, &mut client.turn, datagram);
         }
         true
     });
@@ -296,13 +302,15 @@ pub(super) fn stop_listening(
         }
         return;
     }
-    let Some(active) = listener.active.take() else {
+    let Some(mut active) = listener.active.take() else {
         return;
     };
     if let Some(server) = &mut server {
         for departed in departed.claim(|entity| active.client_of(entity).is_some()) {
-            if let Some(client) = active.client_of(departed.entity) {
-                send_last(server, client, departed.datagrams);
+            if let Some(id) = active.client_of(departed.entity)
+                && let Some(client) = active.clients.get_mut(&id)
+            {
+                send_last(server, id, &mut client.turn, departed.datagrams);
             }
         }
         if let Some(transport) = &mut transport
@@ -337,13 +345,15 @@ pub(super) fn flush_on_exit(
         return;
     };
     for departed in departed.claim(|entity| active.client_of(entity).is_some()) {
-        if let Some(client) = active.client_of(departed.entity) {
-            send_last(server, client, departed.datagrams);
+        if let Some(id) = active.client_of(departed.entity)
+            && let Some(client) = active.clients.get_mut(&id)
+        {
+            send_last(server, id, &mut client.turn, departed.datagrams);
         }
     }
-    for (&id, client) in &active.clients {
+    for (&id, client) in &mut active.clients {
         if let Ok(mut link) = links.get_mut(client.link) {
-            send_last(server, id, link.take_remaining());
+            send_last(server, id, &mut client.turn, link.take_remaining());
             link.close(LinkClosed::Local);
         }
     }
@@ -358,11 +368,16 @@ impl ActiveListener {
     }
 }
 
-fn send_last(server: &mut RenetServer, client: ClientId, datagrams: Vec<Vec<u8>>) {
+fn send_last(server: &mut RenetServer, client: ClientId, turn: &mut u8, datagrams: Vec<Vec<u8>>) {
     if !server.is_connected(client) {
         return;
     }
-    for datagram in newest_that_fit(datagrams, BYTES_PER_TICK, usize::MAX) {
-        server.send_message(client, SERVER_CHANNEL, datagram);
+    for datagram in newest_that_fit(datagrams, BYTES_PER_TICK, usize::from(SERVER_CHANNELS)) {
+        send(server, client, turn, datagram);
     }
+}
+
+fn send(server: &mut RenetServer, client: ClientId, turn: &mut u8, datagram: Vec<u8>) {
+    server.send_message(client, server_channel(*turn), datagram);
+    *turn = turn.wrapping_add(1);
 }

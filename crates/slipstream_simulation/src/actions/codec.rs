@@ -12,7 +12,7 @@ use crate::actions::NetworkActions;
 use crate::input::{InputCodec, InputError, MAX_SAMPLE_BYTES, SampleSize};
 
 /// The values an axis may have, and how finely they travel: `-limit` to `limit`, both and zero
-/// exactly, in `2^bits - 1` steps.
+/// exactly, in `2^bits - 2` steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AxisRange {
     limit: f32,
