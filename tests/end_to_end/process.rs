@@ -28,10 +28,16 @@ impl Game {
 
     /// Starts it with these arguments and these more.
     pub fn start_with(arguments: &[&str], more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vehicle_combat"))
-            .args(arguments)
-            .args(more)
-            .env_remove("DISPLAY")
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_vehicle_combat")).args(arguments).args(more).env_remove("DISPLAY"))
+    }
+
+    /// Starts it with these arguments on an X11 display.
+    pub fn start_on_display(display: &str, arguments: &[&str]) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_vehicle_combat")).args(arguments).env("DISPLAY", display))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .env_remove("VEHICLE_COMBAT_KEY")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

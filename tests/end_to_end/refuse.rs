@@ -69,6 +69,12 @@ fn bad_flags_are_told() {
     fails_saying(Game::start_with(&["client", "--connect", "127.0.0.1:9"], &[]), &["display"]);
 }
 
+#[test]
+fn a_display_that_is_not_there_is_told() {
+    let client = Game::start_on_display(":4711", &["client", "--connect", "127.0.0.1:9"]);
+    fails_saying(client, &["no window can be opened here", "demo --headless"]);
+}
+
 fn temporary_file(name: &str, content: &[u8]) -> String {
     let path = std::env::temp_dir().join(format!("slipstream-{}-{name}", std::process::id()));
     std::fs::File::create(&path)

@@ -5,6 +5,7 @@ mod copies;
 mod despawn;
 mod hierarchy;
 mod host;
+mod inputs;
 mod insert_remove;
 mod late_join;
 mod loss;

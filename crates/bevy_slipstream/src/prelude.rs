@@ -15,9 +15,10 @@ pub use slipstream_replication::{
     AppReplicateExt, Importance, OwnedBy, Remote, RemoteTick, Replicated, ReplicationStats, ReplicationSystems,
     TransformCodec, VisibleTo,
 };
-#[cfg(feature = "leafwing")]
-pub use slipstream_simulation::NetworkActions;
 pub use slipstream_simulation::{
-    AppInputExt, Controlled, Owned, Owner, Simulation, SimulationSystems, SimulationTick, TickRate, TickRunnerPlugin,
+    AppInputExt, Controlled, InputStats, Owned, Owner, Simulation, SimulationSystems, SimulationTick, TickLead,
+    TickRate, TickRunnerPlugin,
 };
+#[cfg(feature = "leafwing")]
+pub use slipstream_simulation::{AxisRange, NetworkActions};
 pub use slipstream_wire::Tick;

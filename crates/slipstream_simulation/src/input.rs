@@ -31,6 +31,7 @@ pub use statistics::{InputFaults, InputStats};
 
 pub(crate) use registry::RegisteredInput;
 
+use crate::ownership::Controlled;
 use crate::schedule::SimulationSystems;
 use client::{follow_server, gather_inputs, send_inputs};
 use server::{
@@ -46,6 +47,9 @@ pub trait AppInputExt {
     /// systems in [`Simulation`](crate::Simulation) read it, on the server with the value it had at
     /// the same tick on the client. An input that did not arrive is replaced by the one before, for
     /// [`MAX_REPEATED_TICKS`], then by `C::default()`.
+    ///
+    /// A client's [`Controlled`](crate::Controlled) entity is given `C::default()` where it has no `C`; on the server the
+    /// game puts it on the entities that take it, and the others heed none.
     ///
     /// Encoded with `bincode`, at most [`MAX_SAMPLE_BYTES`]; for another encoding, a stable name or
     /// a check of what peers send see [`input_with`](Self::input_with). Register on every role.
@@ -80,6 +84,11 @@ impl AppInputExt for App {
     where
         C: Component<Mutability = Mutable> + Clone + Default + PartialEq + Serialize + DeserializeOwned,
     {
+        let is_new =
+            self.world().get_resource::<InputRegistry>().is_none_or(|registry| registry.index_of::<C>().is_none());
+        if is_new {
+            self.add_observer(give_input::<C>.run_if(is_client));
+        }
         self.input_with::<C, _>(core::any::type_name::<C>(), BincodeInput::<C>::default())
     }
 
@@ -113,6 +122,17 @@ impl AppInputExt for App {
     fn input_actions<A: crate::NetworkActions>(&mut self) -> &mut Self {
         crate::actions::register::<A>(self);
         self
+    }
+}
+
+/// What the local player controls can be steered: it has the input, which is not replicated.
+fn give_input<C: Component + Default>(
+    added: On<Add, Controlled>,
+    with_input: Query<(), With<C>>,
+    mut commands: Commands,
+) {
+    if !with_input.contains(added.entity) {
+        commands.entity(added.entity).try_insert(C::default());
     }
 }
 

@@ -43,6 +43,20 @@ pub enum RoleCommand {
 /// `server`
 #[derive(Args, Debug, Clone)]
 pub struct ServerCommand {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub listen: ListenOptions,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub arena: ArenaOption,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub common: CommonOptions,
+}
+
+/// What a server is, with or without a window.
+#[derive(Args, Debug, Clone)]
+pub struct ListenOptions {
     /// The UDP address to listen on; port 0 takes a free one and prints it.
     #[arg(long, value_name = "ADDR", default_value_t = SocketAddr::from(([0, 0, 0, 0], DEFAULT_PORT)))]
     pub bind: SocketAddr,
@@ -52,12 +66,6 @@ pub struct ServerCommand {
     /// Drive this many vehicles by the server itself, besides the players.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub server_bots: u32,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub arena: ArenaOption,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub common: CommonOptions,
 }
 
 /// `client`
@@ -83,15 +91,9 @@ pub struct ClientCommand {
 /// `host`
 #[derive(Args, Debug, Clone)]
 pub struct HostCommand {
-    /// The UDP address on which others join.
-    #[arg(long, value_name = "ADDR", default_value_t = SocketAddr::from(([0, 0, 0, 0], DEFAULT_PORT)))]
-    pub bind: SocketAddr,
-    /// How many players may join, the host's own included.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub max_players: u32,
-    /// Drive this many vehicles by the server itself, besides the players.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub server_bots: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub listen: ListenOptions,
     /// The name that others see.
     #[arg(long, value_name = "NAME", default_value = "Host")]
     pub name: String,

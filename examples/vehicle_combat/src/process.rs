@@ -15,8 +15,8 @@ use crate::arena::Arena;
 use crate::bot::BotPlugin;
 use crate::client::ClientGamePlugin;
 use crate::command_line::{
-    ArenaOption, BotCommand, ClientCommand, CommonOptions, DEVELOPMENT_KEY, HostCommand, RoleCommand, ServerCommand,
-    WindowOptions,
+    ArenaOption, BotCommand, ClientCommand, CommonOptions, DEVELOPMENT_KEY, HostCommand, ListenOptions, RoleCommand,
+    ServerCommand, WindowOptions,
 };
 use crate::server::{ServerConfig, ServerGamePlugin};
 use crate::shutdown::{ShutdownFlag, ShutdownPlugin};
@@ -99,8 +99,13 @@ impl Setup {
             Some(Ok(seconds)) => Some(seconds),
             Some(Err(_)) => return Err("--seconds takes a number of seconds, 0 or more".to_owned()),
         };
+        let seed = common.seed.unwrap_or_else(|| {
+            let seed = fastrand::u64(..);
+            eprintln!("seed {seed}");
+            seed
+        });
         Ok(Self {
-            seed: common.seed.unwrap_or_else(|| fastrand::u64(..)),
+            seed,
             key: common.key(),
             conditions: common.network.conditions(),
             seconds,
@@ -131,7 +136,8 @@ impl Setup {
         Some(Conditioner { incoming: conditions, outgoing: conditions, seed: self.seed.wrapping_add(salt) })
     }
 
-    fn listen(&self, app: &mut App, bind: SocketAddr, max_players: u32) {
+    fn listen(&self, app: &mut App, options: &ListenOptions) {
+        let ListenOptions { bind, max_players, .. } = *options;
         if self.key == DEVELOPMENT_KEY && !bind.ip().is_loopback() {
             eprintln!("warning: anyone may join, because the public development key is used; --key changes that");
         }
@@ -156,7 +162,8 @@ impl Setup {
             .add_systems(Update, leave_after_farewell);
     }
 
-    fn server_config(&self, max_players: u32, server_bots: u32) -> ServerConfig {
+    fn server_config(&self, options: &ListenOptions) -> ServerConfig {
+        let ListenOptions { max_players, server_bots, .. } = *options;
         ServerConfig {
             // Bots take no player's place.
             max_players: max_players as usize + server_bots as usize,
@@ -185,13 +192,13 @@ fn quiet_log() -> LogPlugin {
 fn run_server(command: &ServerCommand, setup: &Setup) -> AppExit {
     let mut app = App::new();
     setup.headless(&mut app);
-    app.insert_resource(setup.server_config(command.max_players, command.server_bots)).add_plugins((
+    app.insert_resource(setup.server_config(&command.listen)).add_plugins((
         quiet_log(),
-        NetworkingPlugin::server().max_connections(command.max_players),
+        NetworkingPlugin::server().max_connections(command.listen.max_players),
         ServerGamePlugin,
     ));
     setup.statistics(&mut app, "server", "server");
-    setup.listen(&mut app, command.bind, command.max_players);
+    setup.listen(&mut app, &command.listen);
     app.run()
 }
 
@@ -251,14 +258,14 @@ fn run_host(command: &HostCommand, setup: &Setup) -> AppExit {
         eprintln!("{problem}");
         return AppExit::error();
     }
-    app.insert_resource(setup.server_config(command.max_players, command.server_bots)).add_plugins((
-        NetworkingPlugin::host().name(command.name.clone()).max_connections(command.max_players),
+    app.insert_resource(setup.server_config(&command.listen)).add_plugins((
+        NetworkingPlugin::host().name(command.name.clone()).max_connections(command.listen.max_players),
         ServerGamePlugin,
         ClientGamePlugin,
     ));
     drive_by_itself(&mut app, &command.window);
     setup.statistics(&mut app, "host", &command.name);
-    setup.listen(&mut app, command.bind, command.max_players);
+    setup.listen(&mut app, &command.listen);
     app.run()
 }
 
@@ -275,6 +282,7 @@ fn open_window(app: &mut App, setup: &Setup, options: &WindowOptions, title: &st
     if cfg!(target_os = "linux") && std::env::var_os("DISPLAY").is_none_or(|display| display.is_empty()) {
         return Err("there is no display here (DISPLAY is not set): use `bot` or `demo --headless`".to_owned());
     }
+    say_why_no_window_opens(app);
     let size = (options.window_size.width, options.window_size.height);
     let position = options.window_position.map(|position| (position.x, position.y));
     let screenshot = options.screenshot.clone().map(|path| ScreenshotPlan {
@@ -286,6 +294,31 @@ fn open_window(app: &mut App, setup: &Setup, options: &WindowOptions, title: &st
     app.add_plugins(WindowPlugin { title: title.to_owned(), screenshot, autopilot: options.autopilot });
     setup.ending(app);
     Ok(())
+}
+
+/// Until the first frame, whatever goes wrong is that no window opens here, which Bevy and its renderer say by a panic: one
+/// sentence is clearer than their backtraces. From then on a panic is what it always is.
+#[cfg(feature = "window")]
+fn say_why_no_window_opens(app: &mut App) {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let opened = Arc::new(AtomicBool::new(false));
+    let first_frame = Arc::clone(&opened);
+    app.add_systems(Last, move || first_frame.store(true, Ordering::Relaxed));
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if opened.load(Ordering::Relaxed) {
+            usual(panic);
+            return;
+        }
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
+        eprintln!(
+            "no window can be opened here ({}): it needs an X11 display and a Vulkan driver; `bot` and `demo --headless` need neither",
+            text.unwrap_or("no reason given").lines().next().unwrap_or_default()
+        );
+    }));
 }
 
 #[cfg(not(feature = "window"))]

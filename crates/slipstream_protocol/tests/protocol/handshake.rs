@@ -4,7 +4,9 @@ use core::time::Duration;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use slipstream_protocol::{ClosedReason, Delivery, LinkProperties, Peer, PeerEvent, RefuseReason, Side};
+use slipstream_protocol::{
+    ClosedReason, Delivery, LinkProperties, Peer, PeerConfig, PeerEvent, RefuseReason, Side, WIRE_VERSION,
+};
 
 use crate::pair::{End, FRAME, Pair, Setup, bad_line, line, manifest};
 
@@ -211,4 +213,25 @@ fn nothing_is_sent_before_a_connection() {
     assert!(!peer.is_connected() && !peer.is_closed());
     assert!(!peer.poll_transmit(Duration::ZERO, &mut Vec::new()));
     assert!(peer.poll_message().is_none());
+}
+
+/// The version stands behind the kind (1 byte) and the mark (4 bytes) of a hello; docs/wire-format.md.
+#[test]
+fn a_hello_of_another_wire_version_is_refused_with_both_versions() {
+    let link = LinkProperties { authenticated: true, ..LinkProperties::default() };
+    let mut old = Peer::new(Side::Initiator, PeerConfig::default(), link, Duration::ZERO, 1);
+    let mut new = Peer::new(Side::Acceptor, PeerConfig::default(), link, Duration::ZERO, 2);
+    let mut datagram = Vec::new();
+    assert!(old.poll_transmit(Duration::ZERO, &mut datagram), "a hello is due at once");
+    let other = WIRE_VERSION + 7;
+    datagram[5..7].copy_from_slice(&other.to_le_bytes());
+    new.receive(FRAME, &datagram).expect("another version is no violation");
+    assert!(new.poll_transmit(FRAME, &mut datagram), "a refusal is due");
+    old.receive(FRAME * 2, &datagram).expect("a refusal is understood whatever the version");
+    let closed = core::iter::from_fn(|| old.poll_event()).find_map(|event| match event {
+        PeerEvent::Closed { reason } => Some(reason),
+        _ => None,
+    });
+    let expected = RefuseReason::WireVersion { ours: other, theirs: WIRE_VERSION };
+    assert_eq!(closed, Some(ClosedReason::Refused(expected)));
 }

@@ -45,3 +45,15 @@ fn the_hosts_inputs_count_in_the_tick_they_are_made() {
     assert!(seen.len() >= 59, "{}", seen.len());
     assert!(seen.iter().all(|(tick, input)| tick == input));
 }
+
+#[test]
+fn what_a_client_controls_has_its_input() {
+    let mut client = app(Role::Client, drive);
+    let own = client.world_mut().spawn(Controlled).id();
+    let kept = client.world_mut().spawn((Drive(7), Controlled)).id();
+    let other = client.world_mut().spawn_empty().id();
+    client.update();
+    assert_eq!(client.world().get::<Drive>(own), Some(&Drive::default()));
+    assert_eq!(client.world().get::<Drive>(kept), Some(&Drive(7)));
+    assert_eq!(client.world().get::<Drive>(other), None);
+}
