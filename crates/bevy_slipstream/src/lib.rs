@@ -44,6 +44,8 @@ pub use slipstream_connection as connection;
 pub use slipstream_link as link;
 pub use slipstream_protocol as protocol;
 pub use slipstream_replication as replication;
+#[doc(hidden)]
+pub use slipstream_replication::__codec;
 pub use slipstream_simulation as simulation;
 pub use slipstream_wire as wire;
 

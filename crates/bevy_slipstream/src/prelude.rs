@@ -12,8 +12,9 @@ pub use slipstream_protocol::{
     ChannelConfig, ChannelId, CloseReason, Delivery, NetworkConditions, Priority, RefuseReason,
 };
 pub use slipstream_replication::{
-    AppReplicateExt, Importance, OwnedBy, Remote, RemoteTick, Replicated, ReplicationStats, ReplicationSystems,
-    TransformCodec, VisibleTo,
+    AlwaysRelevant, AppInterestExt, AppReplicateExt, Audience, Axes, Bits, CodedBy, FieldsCodec, Frozen, Importance,
+    InRooms, NetworkCodec, OnLeave, OwnedBy, Quantised, Remote, RemoteTick, Replicated, ReplicationStats,
+    ReplicationSystems, Reveal, Room, SpatialInterest, Team, TransformCodec, Vicinity, Viewpoint, VisibleTo,
 };
 pub use slipstream_simulation::{
     AppInputExt, Controlled, InputStats, Owned, Owner, Simulation, SimulationSystems, SimulationTick, TickLead,

@@ -15,7 +15,7 @@ pub use self::transform::TransformCodec;
 use bevy::ecs::entity::EntityMapper;
 use bevy::prelude::*;
 use slipstream_connection::{EntityMap, NetworkId};
-use slipstream_wire::{BitReader, BitWriter};
+use slipstream_wire::{Baseline, BitReader, BitWriter};
 
 use crate::error::RecordError;
 
@@ -42,13 +42,24 @@ pub trait Codec<C>: Send + Sync + 'static {
     fn dequantize(&self, words: &[u32], entities: &mut ResolveEntities) -> Result<C, RecordError>;
 
     /// Writes the words, as a difference from `baseline` where there is one.
-    fn write(&self, baseline: Option<&[u32]>, words: &[u32], writer: &mut BitWriter);
+    fn write(&self, baseline: Option<Baseline<'_>>, words: &[u32], writer: &mut BitWriter);
 
     /// Reads what [`Codec::write`] wrote against the same baseline and appends the words.
     ///
     /// # Errors
     /// When the bits do not stand for words. Never panics, and appends at most [`MAX_COMPONENT_WORDS`].
-    fn read(&self, baseline: Option<&[u32]>, reader: &mut BitReader, words: &mut Vec<u32>) -> Result<(), RecordError>;
+    fn read(
+        &self,
+        baseline: Option<Baseline<'_>>,
+        reader: &mut BitReader,
+        words: &mut Vec<u32>,
+    ) -> Result<(), RecordError>;
+
+    /// Whether a difference is smaller where the receiver's value before the baseline is known too: for what moves and
+    /// whose velocity does not travel. Records of such a component name that value as well.
+    fn continues_motion(&self) -> bool {
+        false
+    }
 }
 
 /// Maps entities in received components to local ones, and remembers whether all of them exist here yet.

@@ -4,25 +4,23 @@
 //! longer refer to them. A slot's earlier incarnations stay a while too, so that a datagram that was overtaken by a despawn
 //! still decodes, to be dropped.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+mod lane;
 
 use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
 use slipstream_connection::NetworkId;
-use slipstream_wire::{BitReader, Tick, WireError};
+use slipstream_wire::{Baseline, BitReader, Tick, WireError};
 
+use self::lane::LaneInbox;
 use crate::error::RecordError;
-use crate::record::{EPOCH_BITS, EntryKind, GAP_K, GENERATION_K, read_head, read_tick, read_value};
+use crate::record::{
+    ANNOUNCED_GAP_K, COUNT_BITS, EPOCH_BITS, GAP_K, GENERATION_K, Head, lane_bits, read_body, read_tick,
+};
 use crate::registry::{Direction, References, Registry};
 use crate::slots::Slots;
 
 /// Slots above this are refused: 4 million entities.
 const MAX_SLOT: u64 = 1 << 22;
-/// How long a value stays after the sender named a newer baseline: datagrams may be reordered by so much.
-const REORDER_TICKS: i32 = 32;
-/// The most values kept of one lane.
-const MAX_VALUES: usize = 512;
 /// The most incarnations kept of one slot.
 const MAX_INCARNATIONS: usize = 4;
 
@@ -39,56 +37,19 @@ pub(crate) enum Change {
         slot: u32,
         epoch: u8,
     },
+    /// A lane took a value, which its inbox holds.
     Lane {
         slot: u32,
         epoch: u8,
         lane: usize,
         value: Tick,
-        words: Arc<[u32]>,
     },
-    /// What was in the slot up to this tick is gone.
+    /// What was in the slot up to this tick is gone, or `freezes`: it stays as it is.
     Vanish {
         slot: u32,
         at: Tick,
+        freezes: bool,
     },
-}
-
-#[derive(Debug)]
-struct StoredValue {
-    tick: Tick,
-    words: Arc<[u32]>,
-    /// The tick of the chunk that named a newer baseline.
-    superseded: Option<Tick>,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct LaneInbox {
-    values: VecDeque<StoredValue>,
-    /// What the entity shows.
-    pub(crate) applied: Option<(Tick, Arc<[u32]>)>,
-}
-
-impl LaneInbox {
-    fn at(&self, tick: Tick) -> Option<&Arc<[u32]>> {
-        self.values.iter().rev().find(|value| value.tick == tick).map(|value| &value.words)
-    }
-
-    fn store(&mut self, now: Tick, tick: Tick, words: &Arc<[u32]>, baseline: Option<Tick>) {
-        if let Some(baseline) = baseline {
-            for value in self.values.iter_mut().filter(|value| baseline.is_newer_than(value.tick)) {
-                value.superseded.get_or_insert(now);
-            }
-        }
-        self.values.retain(|value| value.superseded.is_none_or(|since| now.since(since) <= REORDER_TICKS));
-        if self.at(tick).is_some() {
-            return;
-        }
-        let place = self.values.iter().rposition(|value| tick.is_newer_than(value.tick)).map_or(0, |index| index + 1);
-        self.values.insert(place, StoredValue { tick, words: Arc::clone(words), superseded: None });
-        if self.values.len() > MAX_VALUES {
-            self.values.pop_front();
-        }
-    }
 }
 
 /// One stay of one entity in a slot, as far as this connection knows.
@@ -126,38 +87,64 @@ pub(crate) struct Incoming {
     pub(crate) refused: Option<RecordError>,
     /// When everything was asked for anew.
     pub(crate) reset_requested: Option<core::time::Duration>,
+    scratch: Vec<u32>,
+}
+
+/// The slot that a gap leads to.
+fn read_slot(next: &mut u64, k: u32, reader: &mut BitReader) -> Result<u32, RecordError> {
+    let slot = next.saturating_add(reader.read_exp_golomb(k)?);
+    if slot > MAX_SLOT {
+        return Err(WireError::ValueOutOfRange { what: "slot", value: slot, max: MAX_SLOT }.into());
+    }
+    *next = slot + 1;
+    Ok(slot as u32)
 }
 
 impl Incoming {
-    /// Decodes one chunk, stores its values, and returns what it asks of the world.
+    /// Decodes one chunk, stores its values, and adds what it asks of the world to `changes`.
     ///
     /// # Errors
-    /// When the chunk is malformed, refers to what is not here, or claims authority that its sender has not.
+    /// When the chunk is malformed, refers to what is not here, or claims authority that its sender has not. Nothing is
+    /// asked of the world then.
     pub(crate) fn decode(
         &mut self,
         bytes: &[u8],
         registry: &Registry,
         speaker: &Speaker,
-    ) -> Result<Vec<Change>, RecordError> {
+        changes: &mut Vec<Change>,
+    ) -> Result<(), RecordError> {
+        let before = changes.len();
+        let decoded = self.decode_chunk(bytes, registry, speaker, changes);
+        if decoded.is_err() {
+            changes.truncate(before);
+        }
+        decoded
+    }
+
+    fn decode_chunk(
+        &mut self,
+        bytes: &[u8],
+        registry: &Registry,
+        speaker: &Speaker,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), RecordError> {
         let mut reader = BitReader::new(bytes);
         let now = read_tick(self.newest_tick, &mut reader)?;
-        let mut changes = Vec::new();
-        let mut next_slot = 0_u64;
+        let mut next_slot = 0;
         while reader.read_bool()? {
-            let slot = next_slot.saturating_add(reader.read_exp_golomb(GAP_K)?);
-            if slot > MAX_SLOT {
-                return Err(WireError::ValueOutOfRange { what: "slot", value: slot, max: MAX_SLOT }.into());
-            }
-            next_slot = slot + 1;
-            self.decode_entry(now, slot as u32, &mut reader, registry, speaker, &mut changes)?;
+            let slot = read_slot(&mut next_slot, ANNOUNCED_GAP_K, &mut reader)?;
+            self.decode_announcement(now, slot, &mut reader, registry, speaker, changes)?;
+        }
+        while reader.read_bool()? {
+            self.decode_section(now, &mut reader, registry, speaker, changes)?;
         }
         if self.newest_tick.is_none_or(|newest| now.is_newer_than(newest)) {
             self.newest_tick = Some(now);
         }
-        Ok(changes)
+        Ok(())
     }
 
-    fn decode_entry(
+    fn decode_announcement(
         &mut self,
         now: Tick,
         slot: u32,
@@ -166,54 +153,107 @@ impl Incoming {
         speaker: &Speaker,
         changes: &mut Vec<Change>,
     ) -> Result<(), RecordError> {
-        let kind = EntryKind::read(reader)?;
-        if kind != EntryKind::Update && matches!(speaker, Speaker::Owner { .. }) {
+        if matches!(speaker, Speaker::Owner { .. }) {
             return Err(RecordError::NotAuthorised { slot, lane: 0 });
         }
-        let (epoch, heeded) = match kind {
-            EntryKind::Despawn => {
-                let vanished = &mut self.slots.entry(slot).or_default().vanished;
-                if vanished.is_none_or(|at| now.is_newer_than(at)) {
-                    *vanished = Some(now);
-                }
-                changes.push(Change::Vanish { slot, at: now });
-                return Ok(());
+        if !reader.read_bool()? {
+            let freezes = reader.read_bool()?;
+            let vanished = &mut self.slots.entry(slot).or_default().vanished;
+            if vanished.is_none_or(|at| now.is_newer_than(at)) {
+                *vanished = Some(now);
             }
-            EntryKind::Spawn => {
-                let generation = reader.read_exp_golomb(GENERATION_K)? as u32;
-                let epoch = reader.read_bits(EPOCH_BITS)? as u8;
-                self.announce(now, slot, generation, epoch, registry.lanes.len());
-                changes.push(Change::Appear { slot, epoch });
-                (epoch, true)
-            }
-            EntryKind::Update => self.subject(now, slot, registry, speaker)?,
-        };
+            changes.push(Change::Vanish { slot, at: now, freezes });
+            return Ok(());
+        }
+        let generation = reader.read_exp_golomb(GENERATION_K)? as u32;
+        let epoch = reader.read_bits(EPOCH_BITS)? as u8;
+        self.announce(now, slot, generation, epoch, registry.lanes.len());
+        changes.push(Change::Appear { slot, epoch });
         for (index, lane) in registry.lanes.iter().enumerate() {
-            if !reader.read_bool()? {
-                continue;
-            }
-            if matches!(speaker, Speaker::Owner { .. }) && lane.options.direction != Direction::FromOwner {
-                return Err(RecordError::NotAuthorised { slot, lane: index });
-            }
-            let head = read_head(now, reader)?;
-            let inbox = self.incarnation(slot, epoch).and_then(|incarnation| incarnation.lanes.get_mut(index));
-            let old = match (head.baseline, &inbox) {
-                (None, _) => None,
-                (Some(tick), Some(inbox)) => inbox.at(tick).cloned(),
-                (Some(_), None) => None,
-            };
-            if head.baseline.is_some() && old.is_none() {
-                return Err(RecordError::MissingBaseline { slot, lane: index });
-            }
-            let words = read_value(&registry.components, lane, old.as_deref(), reader)?;
-            if let Some(inbox) = inbox {
-                inbox.store(now, head.value, &words, head.baseline);
-                if heeded {
-                    changes.push(Change::Lane { slot, epoch, lane: index, value: head.value, words });
-                }
+            if reader.read_bool()? {
+                let head = Head::read(lane.continues_motion, reader)?;
+                self.decode_record(now, (slot, index), (epoch, true), head, reader, registry, changes)?;
             }
         }
         Ok(())
+    }
+
+    fn decode_section(
+        &mut self,
+        now: Tick,
+        reader: &mut BitReader,
+        registry: &Registry,
+        speaker: &Speaker,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), RecordError> {
+        let index = reader.read_bits(lane_bits(registry.lanes.len()))? as usize;
+        let Some(lane) = registry.lanes.get(index) else {
+            let max = registry.lanes.len().saturating_sub(1) as u64;
+            return Err(WireError::ValueOutOfRange { what: "lane", value: index as u64, max }.into());
+        };
+        let count = reader.read_bits(COUNT_BITS)? + 1;
+        let (mut next_slot, mut head) = (0, None);
+        for _ in 0..count {
+            let slot = read_slot(&mut next_slot, GAP_K, reader)?;
+            let (epoch, heeded) = self.subject(now, slot, registry, speaker)?;
+            if matches!(speaker, Speaker::Owner { .. }) && lane.options.direction != Direction::FromOwner {
+                return Err(RecordError::NotAuthorised { slot, lane: index });
+            }
+            if !reader.read_bool()? {
+                head = Some(Head::read(lane.continues_motion, reader)?);
+            }
+            let Some(head) = head else {
+                return Err(WireError::Malformed { what: "first record of a section, which must have a head" }.into());
+            };
+            self.decode_record(now, (slot, index), (epoch, heeded), head, reader, registry, changes)?;
+        }
+        Ok(())
+    }
+
+    /// Reads one lane's value into its inbox: `place` is slot and lane.
+    fn decode_record(
+        &mut self,
+        now: Tick,
+        place: (u32, usize),
+        (epoch, heeded): (u8, bool),
+        head: Head,
+        reader: &mut BitReader,
+        registry: &Registry,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), RecordError> {
+        let (slot, index) = place;
+        let Some(lane) = registry.lanes.get(index) else { return Ok(()) };
+        let value = now - head.value_age;
+        let mut words = core::mem::take(&mut self.scratch);
+        words.clear();
+        let inbox = self.incarnation(slot, epoch).and_then(|incarnation| incarnation.lanes.get_mut(index));
+        let mut oldest = None;
+        let mut baseline = None;
+        if head.baseline_age > 0 {
+            let missing = RecordError::MissingBaseline { slot, lane: index };
+            let at = value - head.baseline_age;
+            let Some(inbox) = &inbox else { return Err(missing) };
+            let Some(old) = inbox.at(at) else { return Err(missing) };
+            oldest = Some(at);
+            let mut found = Baseline::new(old, head.baseline_age);
+            if head.earlier_age > 0 {
+                let Some(earlier) = inbox.at(at - head.earlier_age) else { return Err(missing) };
+                oldest = Some(at - head.earlier_age);
+                found.earlier = Some((earlier, head.earlier_age));
+            }
+            baseline = Some(found);
+        }
+        let read = read_body(&registry.components, lane, baseline, reader, &mut words);
+        if read.is_ok()
+            && let Some(inbox) = inbox
+        {
+            inbox.store(now, value, &words, oldest);
+            if heeded {
+                changes.push(Change::Lane { slot, epoch, lane: index, value });
+            }
+        }
+        self.scratch = words;
+        read
     }
 
     /// The server announced an entity: a new incarnation, unless this one is known or already superseded.
@@ -260,8 +300,8 @@ impl Incoming {
                 if known.term != entry.term {
                     known.term = entry.term;
                     // Others have spoken meanwhile: what this owner sent last need not be what the entity shows.
-                    for (_, words) in known.lanes.iter_mut().filter_map(|lane| lane.applied.as_mut()) {
-                        *words = Arc::default();
+                    for lane in &mut known.lanes {
+                        lane.shown.clear();
                     }
                 }
             }
@@ -296,6 +336,11 @@ impl Incoming {
         self.present(slot).is_some_and(|known| !known.since.is_newer_than(at))
     }
 
+    /// The entity that was announced at tick `at` or before.
+    pub(crate) fn announced_by(&self, slot: u32, at: Tick) -> Option<Entity> {
+        self.present(slot).filter(|known| !known.since.is_newer_than(at))?.entity
+    }
+
     /// Takes the entity that was announced at tick `at` or before.
     pub(crate) fn take_vanished(&mut self, slot: u32, at: Tick) -> Option<(NetworkId, Entity)> {
         let incarnations = &mut self.slots.get_mut(&slot)?.incarnations;
@@ -304,10 +349,10 @@ impl Incoming {
     }
 
     /// The entity in a slot, and what a lane of it shows.
-    pub(crate) fn shown(&self, slot: u32, lane: usize) -> Option<(Entity, Arc<[u32]>)> {
+    pub(crate) fn shown(&self, slot: u32, lane: usize) -> Option<(Entity, Vec<u32>)> {
         let known = self.present(slot)?;
-        let (_, words) = known.lanes.get(lane)?.applied.as_ref()?;
-        Some((known.entity?, Arc::clone(words)))
+        let lane = known.lanes.get(lane).filter(|lane| lane.applied.is_some())?;
+        Some((known.entity?, lane.shown.clone()))
     }
 
     /// Notes what a lane refers to: (slot, lane).
@@ -340,7 +385,7 @@ impl Incoming {
         &mut self,
         slot: u32,
         epoch: u8,
-    ) -> Option<(Entity, u32, Vec<Option<(Tick, Arc<[u32]>)>>)> {
+    ) -> Option<(Entity, u32, Vec<(Option<Tick>, Vec<u32>)>)> {
         let earlier = self
             .slots
             .get_mut(&slot)?
@@ -349,7 +394,8 @@ impl Incoming {
             .filter(|known| known.epoch != epoch)
             .find(|known| known.entity.is_some())?;
         let entity = earlier.entity.take()?;
-        Some((entity, earlier.generation, earlier.lanes.iter_mut().map(|lane| lane.applied.take()).collect()))
+        let shown = earlier.lanes.iter_mut().map(|lane| (lane.applied.take(), core::mem::take(&mut lane.shown)));
+        Some((entity, earlier.generation, shown.collect()))
     }
 
     /// All entities that this connection brought here, for when it ends.

@@ -4,9 +4,10 @@
 //! end of the tick the changed lanes are sealed: each becomes one [`Version`](crate::history::Version) that every connection's
 //! records refer to.
 
-use bevy::ecs::entity::EntityHashSet;
+use core::time::Duration;
+
 use bevy::prelude::*;
-use slipstream_connection::{EntityMap, NetworkRole, Role};
+use slipstream_connection::{Endpoint, EntityMap, NetworkRole, Role};
 use slipstream_simulation::{Controlled, SimulationTick};
 use slipstream_wire::Tick;
 
@@ -14,20 +15,42 @@ use crate::codec::NameEntities;
 use crate::history::History;
 use crate::registry::{ComponentCodec, Direction, Registry};
 use crate::replicated::Slot;
-use crate::view::View;
+
+/// Values of so many ticks stay for acknowledgements that are still on their way; more where round trips are longer.
+const MIN_DEPTH: usize = 32;
+/// At 60 Hz, a round trip of two seconds. Who is farther away gets differences only from what it pinned.
+const MAX_DEPTH: usize = 128;
+/// Ticks between two looks at the connections' round trips.
+const DEPTH_REVIEW_TICKS: u32 = 16;
 
 /// The quantised present, by component, and the versions that views refer to, by lane; both by slot.
-#[derive(Resource, Default)]
+#[derive(Resource)]
 pub(crate) struct Journal {
     /// The tick that is being journalled or was journalled last.
     pub(crate) tick: Tick,
+    /// How many versions of a lane stay without being asked for.
+    depth: usize,
     columns: Vec<Column>,
     lanes: Vec<LaneColumn>,
-    /// Lanes touched since the last seal: (slot, lane).
-    touched: Vec<(u32, usize)>,
-    /// Lanes whose value is new in this tick: (slot, lane).
-    pub(crate) changed: Vec<(u32, usize)>,
+    /// By lane, the slots whose value is new in this tick, ascending.
+    pub(crate) changed: Vec<Vec<u32>>,
+    /// Entities that got a slot, or came into the local peer's hands, since the last seal: all of them is news.
+    pub(crate) fresh: Vec<Entity>,
     scratch: Vec<u32>,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            tick: Tick::default(),
+            depth: MIN_DEPTH,
+            columns: Vec::new(),
+            lanes: Vec::new(),
+            changed: Vec::new(),
+            fresh: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
 }
 
 /// One component type: its words by slot. Empty and absent differ: a unit struct has no words.
@@ -41,7 +64,9 @@ struct Column {
 #[derive(Default)]
 struct LaneColumn {
     histories: Vec<History>,
-    touched: Vec<bool>,
+    is_touched: Vec<bool>,
+    /// Slots touched since the last seal.
+    touched: Vec<u32>,
 }
 
 impl Journal {
@@ -49,6 +74,7 @@ impl Journal {
     pub(crate) fn shape(&mut self, registry: &Registry) {
         self.columns = registry.components.iter().map(|entry| Column { lane: entry.lane, ..default() }).collect();
         self.lanes = registry.lanes.iter().map(|_| LaneColumn::default()).collect();
+        self.changed = registry.lanes.iter().map(|_| Vec::new()).collect();
     }
 
     pub(crate) fn history(&self, slot: u32, lane: usize) -> Option<&History> {
@@ -96,56 +122,50 @@ impl Journal {
     fn touch(&mut self, slot: u32, lane: usize) {
         let index = slot as usize;
         let Some(column) = self.lanes.get_mut(lane) else { return };
-        if column.touched.len() <= index {
-            column.touched.resize(index + 1, false);
+        if column.is_touched.len() <= index {
+            column.is_touched.resize(index + 1, false);
             column.histories.resize_with(index + 1, History::default);
         }
-        if !column.touched[index] {
-            column.touched[index] = true;
-            self.touched.push((slot, lane));
+        if !core::mem::replace(&mut column.is_touched[index], true) {
+            column.touched.push(slot);
         }
     }
 
     /// Turns what was touched into versions of this tick.
     fn seal(&mut self, registry: &Registry) {
-        self.changed.clear();
-        for (slot, lane) in self.touched.drain(..) {
-            let index = slot as usize;
-            let Some(column) = self.lanes.get_mut(lane) else { continue };
-            column.touched[index] = false;
-            self.scratch.clear();
-            for component in &registry.lanes[lane].components {
-                let source = &self.columns[*component];
-                if source.present.get(index).copied().unwrap_or_default() {
-                    let words = &source.words[index];
-                    self.scratch.push(words.len() as u32 + 1);
-                    self.scratch.extend_from_slice(words);
-                } else {
-                    self.scratch.push(0);
+        self.fresh.clear();
+        for ((lane, column), changed) in registry.lanes.iter().zip(&mut self.lanes).zip(&mut self.changed) {
+            changed.clear();
+            for slot in column.touched.drain(..) {
+                let index = slot as usize;
+                column.is_touched[index] = false;
+                self.scratch.clear();
+                for component in &lane.components {
+                    let source = &self.columns[*component];
+                    if source.present.get(index).copied().unwrap_or_default() {
+                        let words = &source.words[index];
+                        self.scratch.push(words.len() as u32 + 1);
+                        self.scratch.extend_from_slice(words);
+                    } else {
+                        self.scratch.push(0);
+                    }
                 }
+                let history = &mut column.histories[index];
+                // Nothing where nothing was: the entity is gone from the slot, or came and went within the tick.
+                if history.newest().is_none() && self.scratch.iter().all(|length| *length == 0) {
+                    continue;
+                }
+                history.push(self.tick, &self.scratch, self.depth);
+                changed.push(slot);
             }
-            // Nothing where nothing was: the entity is gone from the slot, or came and went within the tick.
-            if column.histories[index].newest().is_none() && self.scratch.iter().all(|length| *length == 0) {
-                continue;
-            }
-            column.histories[index].push(self.tick, &self.scratch);
-            self.changed.push((slot, lane));
+            changed.sort_unstable();
         }
     }
-}
 
-/// The components of a lane's value, in the lane's order: `None` where the entity does not have it.
-pub(crate) fn parts(mut words: &[u32]) -> impl Iterator<Item = Option<&[u32]>> {
-    core::iter::from_fn(move || {
-        let (length, rest) = words.split_first()?;
-        let Some(length) = (*length as usize).checked_sub(1) else {
-            words = rest;
-            return Some(None);
-        };
-        let (part, rest) = rest.split_at_checked(length)?;
-        words = rest;
-        Some(Some(part))
-    })
+    /// A value this many ticks old is still kept, even if nobody pinned it.
+    pub(crate) fn depth(&self) -> u32 {
+        self.depth as u32
+    }
 }
 
 /// Starts the journal of a tick. A server's state is stamped with the simulation's tick, a client's with a count of its own,
@@ -154,11 +174,31 @@ pub(crate) fn open_journal(mut journal: ResMut<Journal>, tick: Res<SimulationTic
     journal.tick = if role.0 == Role::Client { journal.tick + 1 } else { tick.0 };
 }
 
-/// Quantises every `C` that changed since the last tick, and those that named an entity which may be replicated by now.
+/// Values stay as long as the slowest connection's acknowledgements take, within bounds.
+pub(crate) fn review_depth(endpoints: Query<&Endpoint>, tick_length: Res<Time<Fixed>>, mut journal: ResMut<Journal>) {
+    if !journal.tick.get().is_multiple_of(DEPTH_REVIEW_TICKS) {
+        return;
+    }
+    let slowest = endpoints.iter().map(|endpoint| endpoint.stats().rtt).max().unwrap_or(Duration::ZERO);
+    let ticks = slowest.as_secs_f64() / tick_length.timestep().as_secs_f64().max(0.001);
+    journal.depth = (2 * ticks.min(1000.0) as usize + MIN_DEPTH / 2).clamp(MIN_DEPTH, MAX_DEPTH);
+}
+
+/// What one component type's journal keeps between ticks.
+#[derive(Default)]
+pub(crate) struct Unnamed {
+    /// Entities whose value named an entity which may be replicated by now.
+    entities: Vec<Entity>,
+    again: Vec<Entity>,
+    words: Vec<u32>,
+}
+
+/// Quantises every `C` that changed since the last tick, those that named an entity which may be replicated by now, and all
+/// of entities that are new.
 pub(crate) fn journal_changes<C: Component>(
-    changed: Query<Entity, (With<C>, With<Slot>, Or<(Changed<C>, Added<Slot>, Added<Controlled>)>)>,
-    components: Query<(&Slot, &C, Has<Controlled>)>,
-    mut unnamed: Local<EntityHashSet>,
+    changed: Query<(Entity, &Slot, &C, Has<Controlled>), Changed<C>>,
+    components: Query<(Entity, &Slot, &C, Has<Controlled>)>,
+    mut unnamed: Local<Unnamed>,
     codec: Option<Res<ComponentCodec<C>>>,
     entities: Res<EntityMap>,
     role: Res<NetworkRole>,
@@ -170,23 +210,26 @@ pub(crate) fn journal_changes<C: Component>(
     if client && codec.direction != Direction::FromOwner {
         return;
     }
-    let mut words = Vec::new();
-    let again = core::mem::take(&mut *unnamed);
-    for entity in changed.iter().chain(again) {
-        let Ok((slot, component, controlled)) = components.get(entity) else { continue };
+    let unnamed = &mut *unnamed;
+    core::mem::swap(&mut unnamed.entities, &mut unnamed.again);
+    unnamed.entities.clear();
+    let fresh = core::mem::take(&mut journal.fresh);
+    let again = fresh.iter().chain(&unnamed.again).filter_map(|entity| components.get(*entity).ok());
+    for (entity, slot, component, controlled) in changed.iter().chain(again) {
         if client && !controlled {
             continue;
         }
-        words.clear();
+        unnamed.words.clear();
         let mut names = NameEntities::new(&entities);
-        match codec.codec.quantize(component, &mut names, &mut words) {
-            Ok(()) => journal.note(slot.index, codec.component, Some(&words)),
+        match codec.codec.quantize(component, &mut names, &mut unnamed.words) {
+            Ok(()) => journal.note(slot.index, codec.component, Some(&unnamed.words)),
             Err(error) => warn_once!("`{}` is not replicated: {error}", core::any::type_name::<C>()),
         }
-        if names.is_unnamed() {
-            unnamed.insert(entity);
+        if names.is_unnamed() && !unnamed.entities.contains(&entity) {
+            unnamed.entities.push(entity);
         }
     }
+    journal.fresh = fresh;
 }
 
 /// A component was taken off a replicated entity.
@@ -203,12 +246,7 @@ pub(crate) fn journal_removal<C: Component>(
     }
 }
 
-/// Ends the journal of a tick and tells every connection what is new.
-pub(crate) fn seal_journal(mut journal: ResMut<Journal>, registry: Res<Registry>, mut views: Query<&mut View>) {
+/// Ends the journal of a tick.
+pub(crate) fn seal_journal(mut journal: ResMut<Journal>, registry: Res<Registry>) {
     journal.seal(&registry);
-    for mut view in &mut views {
-        for (slot, lane) in &journal.changed {
-            view.mark(*slot, *lane, journal.tick);
-        }
-    }
 }

@@ -43,10 +43,14 @@
 #![deny(missing_docs)]
 
 mod apply;
+mod arena;
+mod batch;
 mod codec;
 mod error;
+mod field;
 mod history;
 mod incoming;
+mod interest;
 mod journal;
 mod lifecycle;
 mod ownership;
@@ -64,9 +68,21 @@ pub use codec::{
     Codec, MAX_COMPONENT_WORDS, NameEntities, RelationshipCodec, ResolveEntities, SerdeCodec, TransformCodec,
 };
 pub use error::RecordError;
+#[doc(hidden)]
+pub use field::generated as __codec;
+pub use field::{
+    Angle, ArrayCodec, Bits, BoolCodec, ByField, CodedBy, Direction3, EntityCodec, Exact, FieldCodec, FieldsCodec,
+    Flags, FlagsCodec, Integer, IntegerCodec, ListCodec, NetworkCodec, OptionCodec, Quantised, Rotation, SerdeField,
+    StepCodec, SteppedField, TextCodec, Typical, WordCoder,
+};
+pub use interest::{
+    AlwaysRelevant, AppInterestExt, Audience, Axes, Frozen, InRooms, OnLeave, Reveal, Room, SpatialInterest, Team,
+    Vicinity, Viewpoint,
+};
 pub use plugin::ReplicationPlugin;
 pub use registration::{AppReplicateExt, Registration};
-pub use registry::{Audience, Direction, MAX_LANES};
+pub use registry::{Direction, MAX_LANES};
 pub use replicated::{Importance, OwnedBy, Remote, RemoteTick, Replicated, Slot, VisibleTo};
+pub use slipstream_derive::NetworkCodec;
 pub use systems::ReplicationSystems;
 pub use view::ReplicationStats;

@@ -5,6 +5,7 @@ use slipstream_connection::{Connected, Endpoint, NetworkRole, Role};
 
 use crate::apply::despawn_all;
 use crate::incoming::Incoming;
+use crate::interest::Interest;
 use crate::journal::Journal;
 use crate::registry::Registry;
 use crate::slots::Slots;
@@ -38,5 +39,5 @@ pub(crate) fn close_view(
         let brought = core::mem::take(&mut *incoming);
         commands.queue(move |world: &mut World| despawn_all(world, &brought));
     }
-    commands.entity(removed.entity).try_remove::<(View, Incoming)>();
+    commands.entity(removed.entity).try_remove::<(View, Incoming, Interest)>();
 }

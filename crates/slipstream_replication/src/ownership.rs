@@ -68,12 +68,13 @@ pub(crate) fn send_owned(
     added: On<Add, Controlled>,
     entities: Query<&Slot>,
     role: Option<Res<NetworkRole>>,
-    journal: Res<Journal>,
+    mut journal: ResMut<Journal>,
     mut slots: ResMut<Slots>,
     mut views: Query<&mut View>,
 ) {
     let Ok(slot) = entities.get(added.entity) else { return };
     if is_client(role) {
+        journal.fresh.push(added.entity);
         for mut view in &mut views {
             view.enter(slot.index, slot.generation, true, &mut slots, journal.tick);
         }

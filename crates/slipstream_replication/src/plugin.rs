@@ -4,8 +4,10 @@ use bevy::prelude::*;
 use slipstream_connection::{AppChannelExt, ConnectionSystems, EntityMap, channels};
 use slipstream_protocol::{ChannelConfig, Delivery, Priority};
 
-use crate::apply::{apply_records, restore_released};
-use crate::journal::{Journal, open_journal, seal_journal};
+use crate::apply::{Batches, apply_records, restore_released};
+use crate::arena::Arena;
+use crate::interest::InterestPlugin;
+use crate::journal::{Journal, open_journal, review_depth, seal_journal};
 use crate::lifecycle::{close_view, open_view};
 use crate::ownership::{follow_ownership, lose_control, send_owned, stop_sending_owned, take_control};
 use crate::registration::AppReplicateExt;
@@ -14,7 +16,7 @@ use crate::replicated::OwnedBy;
 use crate::requests::answer_requests;
 use crate::slots::{Slots, assign_slot, forget_name, name_owner, note_slot_options, retire_slot, unname_owner};
 use crate::systems::ReplicationSystems;
-use crate::view::{Arena, pack_connections, settle_deliveries};
+use crate::view::{pack_connections, settle_deliveries};
 
 /// Replicates entities marked [`Replicated`](crate::Replicated).
 ///
@@ -22,6 +24,7 @@ use crate::view::{Arena, pack_connections, settle_deliveries};
 /// PreUpdate        (ConnectionSystems::Dispatch)
 ///                  Apply    acknowledgements and losses; requests; records -> entities
 /// FixedPostUpdate  Journal  open, one system a component type, seal
+///                  Interest what each connection should see
 ///                  Pack     for each connection: what is in sight, what fits, into datagrams
 /// ```
 pub struct ReplicationPlugin;
@@ -32,6 +35,7 @@ impl Plugin for ReplicationPlugin {
             .init_resource::<Journal>()
             .init_resource::<Slots>()
             .init_resource::<Arena>()
+            .init_resource::<Batches>()
             .init_resource::<EntityMap>();
         app.register_system_channel(
             channels::RECORDS,
@@ -46,8 +50,12 @@ impl Plugin for ReplicationPlugin {
         );
         let _owner = app.replicate::<OwnedBy>();
 
+        app.add_plugins(InterestPlugin);
         app.configure_sets(PreUpdate, ReplicationSystems::Apply.after(ConnectionSystems::Dispatch))
-            .configure_sets(FixedPostUpdate, (ReplicationSystems::Journal, ReplicationSystems::Pack).chain())
+            .configure_sets(
+                FixedPostUpdate,
+                (ReplicationSystems::Journal, ReplicationSystems::Interest, ReplicationSystems::Pack).chain(),
+            )
             .add_systems(
                 PreUpdate,
                 (settle_deliveries, answer_requests, apply_records, follow_ownership, restore_released)
@@ -57,8 +65,8 @@ impl Plugin for ReplicationPlugin {
             .add_systems(
                 FixedPostUpdate,
                 (
-                    (open_journal, note_slot_options).chain().before(ReplicationSystems::Journal),
-                    seal_journal.after(ReplicationSystems::Journal).before(ReplicationSystems::Pack),
+                    (open_journal, review_depth, note_slot_options).chain().before(ReplicationSystems::Journal),
+                    seal_journal.after(ReplicationSystems::Journal).before(ReplicationSystems::Interest),
                     pack_connections.in_set(ReplicationSystems::Pack),
                 ),
             )

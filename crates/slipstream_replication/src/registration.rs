@@ -1,6 +1,6 @@
 //! `app.replicate::<C>()` and its options.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bevy::ecs::component::Mutable;
 use bevy::ecs::relationship::Relationship;
@@ -8,8 +8,12 @@ use bevy::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::codec::{Codec, RelationshipCodec, SerdeCodec, TransformCodec};
+use crate::field::{ByField, NetworkCodec, StepCodec};
+use crate::interest::Audience;
 use crate::journal::{journal_changes, journal_removal};
-use crate::registry::{ApplyMode, Audience, Direction, LaneOptions, Registry, TypedComponent};
+use crate::registry::{
+    ApplyMode, Decoded, Direction, LaneOptions, Registry, TypedComponent, set_all_anew, set_all_in_place,
+};
 use crate::systems::ReplicationSystems;
 
 /// Registers components for replication. Order never matters; every peer registers the same.
@@ -23,6 +27,14 @@ pub trait AppReplicateExt {
 
     /// Replicates `C` through a codec of your own.
     fn replicate_with<C: Component<Mutability = Mutable>>(&mut self, codec: impl Codec<C>) -> Registration<'_, C>;
+
+    /// Replicates `C` by the codec that it derives: see [`NetworkCodec`].
+    fn replicate_quantised<C>(&mut self) -> Registration<'_, C>
+    where
+        C: Component<Mutability = Mutable> + NetworkCodec,
+    {
+        self.replicate_with(ByField(C::codec()))
+    }
 
     /// Replicates `Transform`: position in a range with a step, rotation in a few bits. See [`TransformCodec`].
     fn replicate_transform(&mut self, codec: TransformCodec) -> Registration<'_, Transform> {
@@ -50,11 +62,11 @@ impl AppReplicateExt for App {
     }
 
     fn replicate_with<C: Component<Mutability = Mutable>>(&mut self, codec: impl Codec<C>) -> Registration<'_, C> {
-        register(self, Arc::new(codec), set_mutable::<C>, ApplyMode::Always)
+        register(self, Arc::new(codec), set_mutable::<C>, set_all_in_place::<C>, ApplyMode::Always)
     }
 
     fn replicate_relationship<R: Relationship>(&mut self) -> Registration<'_, R> {
-        register(self, Arc::new(RelationshipCodec), insert_anew::<R>, ApplyMode::WhenResolved)
+        register(self, Arc::new(RelationshipCodec), insert_anew::<R>, set_all_anew::<R>, ApplyMode::WhenResolved)
     }
 }
 
@@ -62,13 +74,14 @@ fn register<C: Component>(
     app: &mut App,
     codec: Arc<dyn Codec<C>>,
     set: fn(&mut EntityWorldMut, C),
+    set_all: fn(&mut World, &mut Decoded<C>),
     mode: ApplyMode,
 ) -> Registration<'_, C> {
     app.init_resource::<Registry>();
     let name = name_of::<C>();
     let mut registry = app.world_mut().resource_mut::<Registry>();
     let first = registry.entry(&name).is_none();
-    registry.add(name, Arc::new(TypedComponent { codec, set, mode }));
+    registry.add(name, Arc::new(TypedComponent { codec, set, set_all, mode, decoded: Mutex::default() }));
     if first {
         app.add_systems(FixedPostUpdate, journal_changes::<C>.in_set(ReplicationSystems::Journal))
             .add_observer(journal_removal::<C>);
@@ -103,6 +116,16 @@ impl<C: Component> Registration<'_, C> {
         self.option(|options| options.audience = Audience::Owner)
     }
 
+    /// Only the entity's owner and connections of the entity's [`Team`](crate::Team) receive it.
+    pub fn to_team_only(self) -> Self {
+        self.option(|options| options.audience = Audience::Team)
+    }
+
+    /// Only the entity's owner and those whom its [`Reveal`](crate::Reveal) names receive it.
+    pub fn when_revealed(self) -> Self {
+        self.option(|options| options.audience = Audience::Revealed)
+    }
+
     /// The entity's owner sends it to the server, which passes it on. The server must not trust it: check it in a system.
     pub fn from_owner(self) -> Self {
         self.option(|options| options.direction = Direction::FromOwner)
@@ -127,8 +150,24 @@ impl<C: Component> Registration<'_, C> {
 impl<C: Component<Mutability = Mutable>> Registration<'_, C> {
     /// Swaps the codec.
     pub fn codec(self, codec: impl Codec<C>) -> Self {
-        let erased = TypedComponent { codec: Arc::new(codec), set: set_mutable::<C>, mode: ApplyMode::Always };
+        let erased = TypedComponent {
+            codec: Arc::new(codec),
+            set: set_mutable::<C>,
+            set_all: set_all_in_place::<C>,
+            mode: ApplyMode::Always,
+            decoded: Mutex::default(),
+        };
         self.app.world_mut().resource_mut::<Registry>().add(name_of::<C>(), Arc::new(erased));
         self
+    }
+}
+
+impl<C> Registration<'_, C>
+where
+    C: Component<Mutability = Mutable> + Clone + Serialize + DeserializeOwned,
+{
+    /// Sends every `f32` in it in steps of `step`, and only what changed by one. See [`StepCodec`].
+    pub fn step(self, step: f32) -> Self {
+        self.codec(StepCodec::new(step))
     }
 }

@@ -3,14 +3,18 @@
 //! Registration fills a list in any order; [`Registry::seal`] sorts it by name once all plugins are built, so that every
 //! peer numbers components and lanes alike however its code is ordered.
 
-use std::sync::Arc;
+use core::any::Any;
+use std::sync::{Arc, Mutex};
 
+use bevy::ecs::component::Mutable;
 use bevy::prelude::*;
 use slipstream_connection::NetworkId;
-use slipstream_wire::{BitReader, BitWriter};
+use slipstream_wire::{Baseline, BitReader, BitWriter};
 
+use crate::batch::Batch;
 use crate::codec::{Codec, MAX_COMPONENT_WORDS, ResolveEntities};
 use crate::error::RecordError;
+use crate::interest::{Audience, LaneAudiences};
 
 /// The most lanes a program may have: a record names its lanes by one bit each.
 pub const MAX_LANES: usize = 64;
@@ -23,16 +27,6 @@ pub enum Direction {
     FromServer,
     /// The entity's owner, to the server, which passes it on to everyone else who sees the entity.
     FromOwner,
-}
-
-/// Who may receive a component of a visible entity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Audience {
-    /// Everyone who sees the entity.
-    #[default]
-    Everyone,
-    /// Only the connection that owns the entity.
-    Owner,
 }
 
 /// What components of one lane have in common.
@@ -52,10 +46,14 @@ impl Default for LaneOptions {
 /// One component type behind `dyn`: the only place where generics end.
 pub(crate) trait ErasedComponent: Send + Sync {
     fn describe(&self) -> String;
-    fn write(&self, baseline: Option<&[u32]>, words: &[u32], writer: &mut BitWriter);
-    fn read(&self, baseline: Option<&[u32]>, reader: &mut BitReader, words: &mut Vec<u32>) -> Result<(), RecordError>;
+    fn continues_motion(&self) -> bool;
+    fn write(&self, baseline: Option<Baseline>, words: &[u32], writer: &mut BitWriter);
+    fn read(&self, baseline: Option<Baseline>, reader: &mut BitReader, words: &mut Vec<u32>)
+    -> Result<(), RecordError>;
     /// Puts the value on the entity, and says what it refers to.
     fn apply(&self, world: &mut World, entity: Entity, words: &[u32]) -> Result<References, RecordError>;
+    /// Puts many values on their entities.
+    fn apply_batch(&self, world: &mut World, batch: &mut Batch);
     /// Takes a relationship off that the words say is to `target`.
     fn detach(&self, world: &mut World, entity: Entity, words: &[u32], target: NetworkId);
     fn remove(&self, world: &mut World, entity: Entity);
@@ -83,7 +81,51 @@ pub(crate) struct References {
 pub(crate) struct TypedComponent<C: Component> {
     pub(crate) codec: Arc<dyn Codec<C>>,
     pub(crate) set: fn(&mut EntityWorldMut, C),
+    /// Puts decoded values on their entities, where the type allows that they are written in place.
+    pub(crate) set_all: fn(&mut World, &mut Decoded<C>),
     pub(crate) mode: ApplyMode,
+    pub(crate) decoded: Mutex<Decoded<C>>,
+}
+
+/// Values that were decoded, and the query that finds their entities.
+pub(crate) struct Decoded<C: Component> {
+    pub(crate) values: Vec<(Entity, C)>,
+    pub(crate) query: Option<Box<dyn Any + Send>>,
+}
+
+impl<C: Component> Default for Decoded<C> {
+    fn default() -> Self {
+        Self { values: Vec::new(), query: None }
+    }
+}
+
+/// Writes values in place; where the entity lacks the component it is inserted.
+pub(crate) fn set_all_in_place<C: Component<Mutability = Mutable>>(world: &mut World, decoded: &mut Decoded<C>) {
+    let query = decoded.query.get_or_insert_with(|| Box::new(world.query::<&mut C>()));
+    let Some(query) = query.downcast_mut::<QueryState<&mut C>>() else { return };
+    let mut lacking = Vec::new();
+    let mut components = query.query_mut(world);
+    for (entity, value) in decoded.values.drain(..) {
+        match components.get_mut(entity) {
+            Ok(mut component) => *component = value,
+            Err(_) => lacking.push((entity, value)),
+        }
+    }
+    for (entity, value) in lacking {
+        // An entity that the game despawned by itself takes no more state.
+        if let Ok(mut entity) = world.get_entity_mut(entity) {
+            entity.insert(value);
+        }
+    }
+}
+
+/// Inserts values, one after the other.
+pub(crate) fn set_all_anew<C: Component>(world: &mut World, decoded: &mut Decoded<C>) {
+    for (entity, value) in decoded.values.drain(..) {
+        if let Ok(mut entity) = world.get_entity_mut(entity) {
+            entity.insert(value);
+        }
+    }
 }
 
 /// The codec and number of `C`, for its journal system.
@@ -99,11 +141,20 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
         self.codec.describe()
     }
 
-    fn write(&self, baseline: Option<&[u32]>, words: &[u32], writer: &mut BitWriter) {
+    fn continues_motion(&self) -> bool {
+        self.codec.continues_motion()
+    }
+
+    fn write(&self, baseline: Option<Baseline>, words: &[u32], writer: &mut BitWriter) {
         self.codec.write(baseline, words, writer);
     }
 
-    fn read(&self, baseline: Option<&[u32]>, reader: &mut BitReader, words: &mut Vec<u32>) -> Result<(), RecordError> {
+    fn read(
+        &self,
+        baseline: Option<Baseline>,
+        reader: &mut BitReader,
+        words: &mut Vec<u32>,
+    ) -> Result<(), RecordError> {
         let start = words.len();
         self.codec.read(baseline, reader, words)?;
         let length = words.len() - start;
@@ -125,6 +176,38 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
         }
         // An entity that the game despawned by itself takes no more state; the next spawn record brings it back whole.
         Ok(references)
+    }
+
+    fn apply_batch(&self, world: &mut World, batch: &mut Batch) {
+        let Ok(mut decoded) = self.decoded.lock() else { return };
+        let decoded = &mut *decoded;
+        decoded.values.clear();
+        let mut dropped = Vec::new();
+        let mut noted = core::mem::take(&mut batch.noted);
+        let mut refused = None;
+        let map = world.resource();
+        for (entity, place, words) in batch.iter() {
+            let mut resolve = ResolveEntities::new(map);
+            match self.codec.dequantize(words, &mut resolve) {
+                // To nothing, or to what is not here: either way no longer to what it was.
+                Ok(_) if self.mode == ApplyMode::WhenResolved && resolve.found.is_empty() => dropped.push(entity),
+                Ok(value) => decoded.values.push((entity, value)),
+                Err(error) => {
+                    refused = Some(error);
+                    continue;
+                }
+            }
+            if resolve.is_unresolved() || !resolve.found.is_empty() {
+                let references = References { resolved: !resolve.is_unresolved(), found: resolve.found };
+                noted.push((place, references));
+            }
+        }
+        batch.noted = noted;
+        batch.refused = refused;
+        (self.set_all)(world, decoded);
+        for entity in dropped {
+            self.remove(world, entity);
+        }
     }
 
     fn detach(&self, world: &mut World, entity: Entity, words: &[u32], target: NetworkId) {
@@ -162,6 +245,8 @@ pub(crate) struct ComponentEntry {
 pub(crate) struct Lane {
     pub(crate) components: Vec<usize>,
     pub(crate) options: LaneOptions,
+    /// Its records name the value before the baseline too.
+    pub(crate) continues_motion: bool,
 }
 
 /// All replicated components and lanes.
@@ -169,6 +254,8 @@ pub(crate) struct Lane {
 pub(crate) struct Registry {
     pub(crate) components: Vec<ComponentEntry>,
     pub(crate) lanes: Vec<Lane>,
+    /// Who may be told each lane.
+    pub(crate) audiences: LaneAudiences,
     sealed: bool,
 }
 
@@ -226,8 +313,10 @@ impl Registry {
                 entry.lane = lane;
                 components.push(index);
             }
-            self.lanes.push(Lane { components, options: options.unwrap_or_default() });
+            let continues_motion = components.iter().any(|index| self.components[*index].erased.continues_motion());
+            self.lanes.push(Lane { components, options: options.unwrap_or_default(), continues_motion });
         }
+        self.audiences = self.lanes.iter().map(|lane| lane.options.audience).collect();
     }
 
     /// What the handshake compares of one component.

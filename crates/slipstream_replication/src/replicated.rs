@@ -41,6 +41,8 @@ pub enum VisibleTo {
     Nobody,
     /// The connection that owns the entity.
     Owner,
+    /// The connection that owns the entity, and those of its [`Team`](crate::Team).
+    Team,
     /// These connections.
     Only(Vec<Entity>),
     /// All but these connections.
@@ -48,13 +50,14 @@ pub enum VisibleTo {
 }
 
 impl VisibleTo {
-    /// Whether `connection` sees an entity that `owner` owns.
+    /// Whether `connection` sees an entity that `owner` owns; `same_team` where the two are of one team.
     #[must_use]
-    pub fn includes(&self, connection: Entity, owner: Option<Entity>) -> bool {
+    pub fn includes(&self, connection: Entity, owner: Option<Entity>, same_team: bool) -> bool {
         match self {
             Self::Everyone => true,
             Self::Nobody => false,
             Self::Owner => owner == Some(connection),
+            Self::Team => same_team || owner == Some(connection),
             Self::Only(connections) => connections.contains(&connection),
             Self::AllBut(connections) => !connections.contains(&connection),
         }

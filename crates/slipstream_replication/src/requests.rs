@@ -17,7 +17,6 @@ use crate::apply::drop_announced_until;
 use crate::error::RecordError;
 use crate::incoming::Incoming;
 use crate::journal::Journal;
-use crate::slots::Slots;
 use crate::view::View;
 
 /// The request: announce everything again.
@@ -60,7 +59,6 @@ pub(crate) fn answer_requests(
     mut views: Query<(Entity, &mut View, &mut Endpoint)>,
     role: Res<NetworkRole>,
     mut journal: ResMut<Journal>,
-    mut slots: ResMut<Slots>,
     mut commands: Commands,
 ) {
     let now = journal.tick;
@@ -84,9 +82,9 @@ pub(crate) fn answer_requests(
             continue;
         }
         if role.0 == Role::Client {
-            view.reset_known(&mut slots, &mut journal, now);
+            view.reset_known(&mut journal);
         } else {
-            view.reset(&mut slots, &mut journal, now);
+            view.reset(&mut journal);
         }
     }
 }

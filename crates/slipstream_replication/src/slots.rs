@@ -49,8 +49,10 @@ impl Slots {
         self.entries.get(slot as usize)
     }
 
-    pub(crate) fn sees(&self, slot: u32, connection: Entity) -> bool {
-        self.get(slot).is_some_and(|entry| entry.entity.is_some() && entry.visible.includes(connection, entry.owner))
+    /// Whether `VisibleTo` lets a connection see a slot; the other rules of interest come on top.
+    pub(crate) fn sees(&self, slot: u32, connection: Entity, same_team: bool) -> bool {
+        self.get(slot)
+            .is_some_and(|entry| entry.entity.is_some() && entry.visible.includes(connection, entry.owner, same_team))
     }
 
     fn allocate(&mut self, entity: Entity) -> Slot {
@@ -114,11 +116,13 @@ pub(crate) fn assign_slot(
     role: Option<Res<NetworkRole>>,
     mut slots: ResMut<Slots>,
     mut map: ResMut<EntityMap>,
+    mut journal: ResMut<Journal>,
     mut commands: Commands,
 ) {
     if !serves(role) {
         return;
     }
+    journal.fresh.push(added.entity);
     let slot = slots.allocate(added.entity);
     map.insert(NetworkId { slot: slot.index, generation: slot.generation }, added.entity);
     commands.entity(added.entity).insert(slot);

@@ -9,6 +9,8 @@ pub enum ReplicationSystems {
     Apply,
     /// `FixedPostUpdate`: what changed in this tick is quantised.
     Journal,
+    /// `FixedPostUpdate`: what each connection should see is decided.
+    Interest,
     /// `FixedPostUpdate`: each connection's datagrams are filled.
     Pack,
 }

@@ -126,6 +126,22 @@ impl BitWriter {
         self.write_bits(bits_at(words, tail_start, tail as u32), tail as u32);
     }
 
+    /// Writes `bits` bits again where `bits` bits were written before, from bit `position` on: a count that is known
+    /// only when what it counts has been written. What lies past the end is not written.
+    pub fn overwrite_bits(&mut self, position: usize, value: u64, bits: u32) {
+        debug_assert!(position + bits as usize <= self.bit_len, "only what was written can be overwritten");
+        let (mask, value) = (low_mask(bits), value & low_mask(bits));
+        let shift = (position % 64) as u32;
+        if let Some(word) = self.words.get_mut(position / 64) {
+            *word = (*word & !(mask << shift)) | (value << shift);
+        }
+        if shift + bits > 64
+            && let Some(word) = self.words.get_mut(position / 64 + 1)
+        {
+            *word = (*word & !(mask >> (64 - shift))) | (value >> (64 - shift));
+        }
+    }
+
     /// Bits written so far.
     #[inline]
     #[must_use]
@@ -237,6 +253,18 @@ mod tests {
         assert_eq!(writer.bit_len(), 64);
         writer.write_bits(1, 1);
         assert_eq!(writer.words(), [u64::MAX, 1]);
+    }
+
+    #[test]
+    fn what_is_overwritten_leaves_its_neighbours() {
+        for position in 0..120 {
+            let mut writer = BitWriter::new();
+            writer.write_bits(u64::MAX, 64);
+            writer.write_bits(u64::MAX, 64);
+            writer.overwrite_bits(position, 0b0100, 4);
+            let whole = u128::from(writer.words()[0]) | (u128::from(writer.words()[1]) << 64);
+            assert_eq!(whole, !(0b1011_u128 << position), "position {position}");
+        }
     }
 
     #[test]

@@ -5,6 +5,20 @@ const MAX_ORDER: u32 = 63;
 
 const MALFORMED: WireError = WireError::Malformed { what: "exp-Golomb code" };
 
+/// Bits of `value` in the exp-Golomb code of order `k`.
+///
+/// ```
+/// assert_eq!(slipstream_wire::exp_golomb_bits(0, 0), 1);
+/// assert_eq!(slipstream_wire::exp_golomb_bits(5, 0), 5);
+/// ```
+#[inline]
+#[must_use]
+pub fn exp_golomb_bits(value: u64, k: u32) -> u32 {
+    let k = order(k);
+    let zeros = (value >> k).checked_add(1).map_or(64, u64::ilog2);
+    2 * zeros + 1 + k
+}
+
 /// Exp-Golomb codes of order `k` (Teuhola 1978; the form that ITU-T H.264 §9.1 uses): with `v = value + 2^k` of `n`
 /// bits, `n - 1 - k` zeros, a one, then the low `n - 1` bits of `v`. Here those come lowest first, as everything in the
 /// stream.

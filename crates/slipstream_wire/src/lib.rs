@@ -50,6 +50,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 mod angle;
+mod baseline;
 mod bit_reader;
 mod bit_writer;
 mod error;
@@ -64,9 +65,11 @@ mod varint;
 mod zigzag;
 
 pub use angle::AngleQuantizer;
+pub use baseline::Baseline;
 pub use bit_reader::BitReader;
 pub use bit_writer::BitWriter;
 pub use error::WireError;
+pub use exp_golomb::exp_golomb_bits;
 pub use quantizer::{Quantizer, QuantizerRange};
 pub use sequence::Sequence;
 pub use smallest_three::{QuantizedRotation, SmallestThree};

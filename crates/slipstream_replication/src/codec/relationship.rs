@@ -3,7 +3,7 @@
 use bevy::ecs::relationship::Relationship;
 use bevy::prelude::*;
 use slipstream_connection::NetworkId;
-use slipstream_wire::{BitReader, BitWriter};
+use slipstream_wire::{Baseline, BitReader, BitWriter};
 
 use super::{Codec, NameEntities, ResolveEntities};
 use crate::error::RecordError;
@@ -34,14 +34,14 @@ impl<R: Relationship> Codec<R> for RelationshipCodec {
         Ok(R::from(target))
     }
 
-    fn write(&self, _baseline: Option<&[u32]>, words: &[u32], writer: &mut BitWriter) {
+    fn write(&self, _: Option<Baseline<'_>>, words: &[u32], writer: &mut BitWriter) {
         writer.write_bool(words.len() == 2);
         for word in words.iter().take(2) {
             writer.write_exp_golomb(u64::from(*word), 4);
         }
     }
 
-    fn read(&self, _baseline: Option<&[u32]>, reader: &mut BitReader, words: &mut Vec<u32>) -> Result<(), RecordError> {
+    fn read(&self, _: Option<Baseline<'_>>, reader: &mut BitReader, words: &mut Vec<u32>) -> Result<(), RecordError> {
         if reader.read_bool()? {
             for _ in 0..2 {
                 words.push(read_word(reader, 4)?);

@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 use bincode::config;
 use serde::{Serialize, de::DeserializeOwned};
-use slipstream_wire::{BitReader, BitWriter};
+use slipstream_wire::{Baseline, BitReader, BitWriter};
 
 use super::{Codec, MAX_COMPONENT_WORDS, NameEntities, ResolveEntities};
 use crate::error::RecordError;
@@ -56,7 +56,7 @@ where
         Ok(component)
     }
 
-    fn write(&self, _baseline: Option<&[u32]>, words: &[u32], writer: &mut BitWriter) {
+    fn write(&self, _: Option<Baseline<'_>>, words: &[u32], writer: &mut BitWriter) {
         let (length, packed) = words.split_first().unwrap_or((&0, &[]));
         writer.write_varint(u64::from(*length));
         let mut left = *length as usize;
@@ -67,7 +67,7 @@ where
         }
     }
 
-    fn read(&self, _baseline: Option<&[u32]>, reader: &mut BitReader, words: &mut Vec<u32>) -> Result<(), RecordError> {
+    fn read(&self, _: Option<Baseline<'_>>, reader: &mut BitReader, words: &mut Vec<u32>) -> Result<(), RecordError> {
         let length = reader.read_varint()? as usize;
         if length > MAX_BYTES {
             return Err(RecordError::TooLarge { what: "a component", length, limit: MAX_BYTES });

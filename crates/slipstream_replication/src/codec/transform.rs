@@ -1,7 +1,7 @@
 //! `Transform`: position on a grid, rotation as its three smallest components.
 
 use bevy::prelude::*;
-use slipstream_wire::{BitReader, BitWriter, QuantizedRotation, Quantizer, SmallestThree, WireError};
+use slipstream_wire::{Baseline, BitReader, BitWriter, QuantizedRotation, Quantizer, SmallestThree, WireError};
 
 use super::{Codec, NameEntities, ResolveEntities};
 use crate::error::RecordError;
@@ -96,8 +96,8 @@ impl Codec<Transform> for TransformCodec {
         })
     }
 
-    fn write(&self, baseline: Option<&[u32]>, words: &[u32], writer: &mut BitWriter) {
-        let Some(baseline) = baseline else {
+    fn write(&self, baseline: Option<Baseline<'_>>, words: &[u32], writer: &mut BitWriter) {
+        let Some(baseline) = baseline.map(|baseline| baseline.words) else {
             for axis in &words[..3] {
                 writer.write_bits(u64::from(*axis), self.position.bits());
             }
@@ -128,8 +128,13 @@ impl Codec<Transform> for TransformCodec {
         write_scale(Some(&baseline[7..]), &words[7..], writer);
     }
 
-    fn read(&self, baseline: Option<&[u32]>, reader: &mut BitReader, words: &mut Vec<u32>) -> Result<(), RecordError> {
-        let Some(baseline) = baseline else {
+    fn read(
+        &self,
+        baseline: Option<Baseline<'_>>,
+        reader: &mut BitReader,
+        words: &mut Vec<u32>,
+    ) -> Result<(), RecordError> {
+        let Some(baseline) = baseline.map(|baseline| baseline.words) else {
             for _ in 0..3 {
                 words.push(self.in_range(reader.read_bits(self.position.bits())?)?);
             }
@@ -253,11 +258,13 @@ mod tests {
 
     fn round_trip(codec: &TransformCodec, baseline: Option<&[u32]>, words: &[u32]) -> Vec<u32> {
         let mut writer = BitWriter::new();
-        codec.write(baseline, words, &mut writer);
+        codec.write(baseline.map(|words| Baseline::new(words, 1)), words, &mut writer);
         let bytes = writer.to_bytes();
         let mut reader = BitReader::new(&bytes);
         let mut read = Vec::new();
-        codec.read(baseline, &mut reader, &mut read).expect("what was just written");
+        codec
+            .read(baseline.map(|words| Baseline::new(words, 1)), &mut reader, &mut read)
+            .expect("what was just written");
         assert_eq!(reader.position(), writer.bit_len(), "all of it is read, and nothing else");
         read
     }
@@ -302,7 +309,7 @@ mod tests {
             against in any::<bool>(),
         ) {
             let from = words_of(&codec, &from);
-            let baseline = against.then_some(from.as_slice());
+            let baseline = against.then(|| Baseline::new(&from, 1));
             let mut words = Vec::new();
             if codec.read(baseline, &mut BitReader::new(&bytes), &mut words).is_ok() {
                 prop_assert_eq!(words_of(&codec, &transform_of(&codec, &words)), words);
@@ -316,7 +323,7 @@ mod tests {
         let from = words_of(&codec, &Transform::default());
         let to = words_of(&codec, &Transform::from_xyz(0.1, 0.0, 0.0));
         let mut writer = BitWriter::new();
-        codec.write(Some(&from), &to, &mut writer);
+        codec.write(Some(Baseline::new(&from, 1)), &to, &mut writer);
         // moved, three differences of which one is 100 steps (zig-zag 200), not turned, scale as it was
         assert_eq!(writer.bit_len(), 1 + (10 + 6 + 6) + 1 + 1);
     }

@@ -6,7 +6,7 @@ use slipstream_wire::BitWriter;
 use super::*;
 use crate::codec::TransformCodec;
 use crate::history::{History, Version};
-use crate::record::{write_record, write_tick};
+use crate::record::{age, write_body, write_tick};
 use crate::registration::AppReplicateExt;
 use crate::replicated::OwnedBy;
 use crate::slots::SlotEntry;
@@ -35,16 +35,17 @@ fn two_lanes() -> Registry {
 fn version(tick: u32, byte: u8) -> Version {
     let mut history = History::default();
     // Present, in two words: the length in bytes, and the byte.
-    history.push(Tick(tick), &[3, 1, u32::from(byte)]);
+    history.push(Tick(tick), &[3, 1, u32::from(byte)], 8);
     history.newest().expect("it was just pushed").clone()
 }
 
-/// Writes a chunk as a sender does.
+/// Writes a chunk as a sender does: announcements, then updates, each in a section of its own.
 struct Chunk<'a> {
     registry: &'a Registry,
     writer: BitWriter,
     now: Tick,
     next_slot: u32,
+    announces: bool,
 }
 
 /// A lane, its value, and the baseline.
@@ -54,54 +55,91 @@ impl<'a> Chunk<'a> {
     fn new(registry: &'a Registry, now: u32, long: bool) -> Self {
         let mut writer = BitWriter::new();
         write_tick(Tick(now), long, &mut writer);
-        Self { registry, writer, now: Tick(now), next_slot: 0 }
+        Self { registry, writer, now: Tick(now), next_slot: 0, announces: true }
     }
 
-    fn head(&mut self, slot: u32, kind: EntryKind) {
+    fn announcement(&mut self, slot: u32, spawn: bool) {
         self.writer.write_bool(true);
-        self.writer.write_exp_golomb(u64::from(slot - self.next_slot), GAP_K);
-        kind.write(&mut self.writer);
+        self.writer.write_exp_golomb(u64::from(slot - self.next_slot), ANNOUNCED_GAP_K);
+        self.writer.write_bool(spawn);
         self.next_slot = slot + 1;
     }
 
-    fn records(&mut self, records: &[Record]) {
-        for (index, lane) in self.registry.lanes.iter().enumerate() {
-            let record = records.iter().find(|(lane, ..)| *lane == index);
-            self.writer.write_bool(record.is_some());
-            if let Some((_, value, baseline)) = record {
-                write_record(self.registry, lane, value, *baseline, self.now, &mut self.writer);
-            }
-        }
+    fn head(&mut self, value: &Version, baseline: Option<&Version>) {
+        let head = Head {
+            value_age: age(self.now, value.tick),
+            baseline_age: baseline.map_or(0, |baseline| age(value.tick, baseline.tick)),
+            earlier_age: 0,
+        };
+        head.write(false, &mut self.writer);
+    }
+
+    fn body(&mut self, (lane, value, baseline): Record) {
+        let baseline = baseline.map(|old| Baseline::new(&old.words, age(value.tick, old.tick)));
+        write_body(self.registry, &self.registry.lanes[lane], &value.words, baseline, &mut self.writer);
     }
 
     fn spawn(mut self, slot: u32, generation: u32, epoch: u8, records: &[Record]) -> Self {
-        self.head(slot, EntryKind::Spawn);
+        self.announcement(slot, true);
         self.writer.write_exp_golomb(u64::from(generation), GENERATION_K);
         self.writer.write_bits(u64::from(epoch), EPOCH_BITS);
-        self.records(records);
+        for index in 0..self.registry.lanes.len() {
+            let record = records.iter().find(|(lane, ..)| *lane == index);
+            self.writer.write_bool(record.is_some());
+            if let Some(record) = record {
+                self.head(record.1, record.2);
+                self.body(*record);
+            }
+        }
         self
     }
 
-    fn update(mut self, slot: u32, records: &[Record]) -> Self {
-        self.head(slot, EntryKind::Update);
-        self.records(records);
+    fn update(mut self, slot: u32, record: Record) -> Self {
+        if core::mem::take(&mut self.announces) {
+            self.writer.write_bool(false);
+        }
+        self.writer.write_bool(true);
+        self.writer.write_bits(record.0 as u64, lane_bits(self.registry.lanes.len()));
+        self.writer.write_bits(0, COUNT_BITS);
+        self.writer.write_exp_golomb(u64::from(slot), GAP_K);
+        self.writer.write_bool(false);
+        self.head(record.1, record.2);
+        self.body(record);
         self
     }
 
     fn despawn(mut self, slot: u32) -> Self {
-        self.head(slot, EntryKind::Despawn);
+        self.announcement(slot, false);
+        self.writer.write_bool(false);
         self
     }
 
     fn finish(mut self) -> Vec<u8> {
+        if self.announces {
+            self.writer.write_bool(false);
+        }
         self.writer.write_bool(false);
         self.writer.to_bytes()
     }
 }
 
-fn health(changes: &[Change]) -> Vec<(u32, Tick, u32)> {
+fn decode(
+    incoming: &mut Incoming,
+    bytes: &[u8],
+    registry: &Registry,
+    speaker: &Speaker,
+) -> Result<Vec<Change>, RecordError> {
+    let mut changes = Vec::new();
+    incoming.decode(bytes, registry, speaker, &mut changes)?;
+    Ok(changes)
+}
+
+fn health(incoming: &mut Incoming, changes: &[Change]) -> Vec<(u32, Tick, u32)> {
     let lanes = changes.iter().filter_map(|change| match change {
-        Change::Lane { slot, lane: 0, value, words, .. } => Some((*slot, *value, words.last().copied()?)),
+        Change::Lane { slot, epoch, lane: 0, value } => {
+            let words = incoming.incarnation(*slot, *epoch)?.lanes[0].at(*value)?;
+            Some((*slot, *value, words.last().copied()?))
+        }
         _ => None,
     });
     lanes.collect()
@@ -113,16 +151,16 @@ fn the_worked_example_is_what_is_written_and_read() {
     let registry = two_lanes();
     let (seven, eight) = (version(256, 7), version(260, 8));
     let spawn = Chunk::new(&registry, 258, true).spawn(5, 0, 1, &[(0, &seven, None)]).finish();
-    assert_eq!(spawn, [0x05, 0x02, 0x00, 0x00, 0x6e, 0x03, 0xda, 0x80, 0x03, 0x00]);
-    let update = Chunk::new(&registry, 260, false).update(5, &[(0, &eight, Some(&seven))]).finish();
-    assert_eq!(update, [0x08, 0x02, 0x2e, 0x17, 0x07, 0x20, 0x00]);
+    assert_eq!(spawn, [0x05, 0x02, 0x00, 0x00, 0xee, 0x01, 0x6d, 0xc0, 0x01, 0x00]);
+    let update = Chunk::new(&registry, 260, false).update(5, (0, &eight, Some(&seven))).finish();
+    assert_eq!(update, [0x08, 0x02, 0x04, 0x00, 0xf5, 0x07, 0x20, 0x00]);
 
     let mut incoming = Incoming::default();
-    let changes = incoming.decode(&spawn, &registry, &Speaker::Server).expect("a spawn");
+    let changes = decode(&mut incoming, &spawn, &registry, &Speaker::Server).expect("a spawn");
     assert_eq!(changes[0], Change::Appear { slot: 5, epoch: 1 });
-    assert_eq!(health(&changes), [(5, Tick(256), 7)]);
-    let changes = incoming.decode(&update, &registry, &Speaker::Server).expect("an update");
-    assert_eq!(health(&changes), [(5, Tick(260), 8)]);
+    assert_eq!(health(&mut incoming, &changes), [(5, Tick(256), 7)]);
+    let changes = decode(&mut incoming, &update, &registry, &Speaker::Server).expect("an update");
+    assert_eq!(health(&mut incoming, &changes), [(5, Tick(260), 8)]);
     assert_eq!(incoming.newest_tick, Some(Tick(260)));
 }
 
@@ -132,12 +170,12 @@ fn a_difference_from_what_never_came_is_refused() {
     let (seven, eight) = (version(10, 7), version(20, 8));
     let mut incoming = Incoming::default();
     let spawn = Chunk::new(&registry, 12, true).spawn(0, 0, 1, &[]).finish();
-    incoming.decode(&spawn, &registry, &Speaker::Server).expect("a spawn");
-    let update = Chunk::new(&registry, 20, true).update(0, &[(0, &eight, Some(&seven))]).finish();
-    let refused = incoming.decode(&update, &registry, &Speaker::Server);
+    decode(&mut incoming, &spawn, &registry, &Speaker::Server).expect("a spawn");
+    let update = Chunk::new(&registry, 20, true).update(0, (0, &eight, Some(&seven))).finish();
+    let refused = decode(&mut incoming, &update, &registry, &Speaker::Server);
     assert_eq!(refused, Err(RecordError::MissingBaseline { slot: 0, lane: 0 }));
-    let update = Chunk::new(&registry, 21, true).update(3, &[]).finish();
-    let refused = incoming.decode(&update, &registry, &Speaker::Server);
+    let update = Chunk::new(&registry, 21, true).update(3, (0, &eight, None)).finish();
+    let refused = decode(&mut incoming, &update, &registry, &Speaker::Server);
     assert_eq!(refused, Err(RecordError::UnknownSlot { slot: 3 }));
 }
 
@@ -146,14 +184,14 @@ fn a_short_tick_needs_a_long_one_before_it() {
     let registry = two_lanes();
     let mut incoming = Incoming::default();
     let short = Chunk::new(&registry, 70_000, false).finish();
-    assert!(matches!(incoming.decode(&short, &registry, &Speaker::Server), Err(RecordError::Wire(_))));
+    assert!(matches!(decode(&mut incoming, &short, &registry, &Speaker::Server), Err(RecordError::Wire(_))));
     let long = Chunk::new(&registry, 69_990, true).finish();
-    incoming.decode(&long, &registry, &Speaker::Server).expect("a long tick");
-    incoming.decode(&short, &registry, &Speaker::Server).expect("a short tick");
+    decode(&mut incoming, &long, &registry, &Speaker::Server).expect("a long tick");
+    decode(&mut incoming, &short, &registry, &Speaker::Server).expect("a short tick");
     assert_eq!(incoming.newest_tick, Some(Tick(70_000)));
     // One that was overtaken, from before the low bits wrapped.
     let late = Chunk::new(&registry, 65_500, false).finish();
-    incoming.decode(&late, &registry, &Speaker::Server).expect("a late tick");
+    decode(&mut incoming, &late, &registry, &Speaker::Server).expect("a late tick");
     assert_eq!(incoming.newest_tick, Some(Tick(70_000)));
 }
 
@@ -163,17 +201,17 @@ fn a_spawn_that_its_despawn_overtook_is_old_news() {
     let seven = version(10, 7);
     let mut incoming = Incoming::default();
     let despawn = Chunk::new(&registry, 12, true).despawn(4).finish();
-    let changes = incoming.decode(&despawn, &registry, &Speaker::Server).expect("a despawn");
-    assert_eq!(changes, [Change::Vanish { slot: 4, at: Tick(12) }]);
+    let changes = decode(&mut incoming, &despawn, &registry, &Speaker::Server).expect("a despawn");
+    assert_eq!(changes, [Change::Vanish { slot: 4, at: Tick(12), freezes: false }]);
     let spawn = Chunk::new(&registry, 10, true).spawn(4, 0, 1, &[(0, &seven, None)]).finish();
-    incoming.decode(&spawn, &registry, &Speaker::Server).expect("a late spawn");
+    decode(&mut incoming, &spawn, &registry, &Speaker::Server).expect("a late spawn");
     assert!(!incoming.is_current(4, 1), "it must not appear");
     // A copy that comes later still is no better.
-    incoming.decode(&spawn, &registry, &Speaker::Server).expect("a copy");
+    decode(&mut incoming, &spawn, &registry, &Speaker::Server).expect("a copy");
     assert!(!incoming.is_current(4, 1));
     // The next one to use the slot is another matter.
     let spawn = Chunk::new(&registry, 15, true).spawn(4, 1, 2, &[(0, &seven, None)]).finish();
-    incoming.decode(&spawn, &registry, &Speaker::Server).expect("a new spawn");
+    decode(&mut incoming, &spawn, &registry, &Speaker::Server).expect("a new spawn");
     assert!(incoming.is_current(4, 2));
 }
 
@@ -186,7 +224,7 @@ fn a_copy_of_a_spawn_after_its_despawn_is_old_news() {
         Chunk::new(&registry, 14, true).despawn(4),
         Chunk::new(&registry, 11, true).spawn(4, 0, 1, &[]),
     ] {
-        incoming.decode(&chunk.finish(), &registry, &Speaker::Server).expect("a chunk");
+        decode(&mut incoming, &chunk.finish(), &registry, &Speaker::Server).expect("a chunk");
     }
     assert!(!incoming.is_current(4, 1), "it must not appear again");
 }
@@ -197,7 +235,7 @@ fn a_late_despawn_does_not_take_the_next_entity_in_the_slot() {
     let mut incoming = Incoming::default();
     let mut world = World::new();
     let spawn = Chunk::new(&registry, 20, true).spawn(4, 1, 2, &[]).finish();
-    incoming.decode(&spawn, &registry, &Speaker::Server).expect("a spawn");
+    decode(&mut incoming, &spawn, &registry, &Speaker::Server).expect("a spawn");
     let entity = world.spawn_empty().id();
     incoming.incarnation(4, 2).expect("it was announced").entity = Some(entity);
     assert_eq!(incoming.take_vanished(4, Tick(19)), None);
@@ -211,7 +249,7 @@ fn no_incarnation_with_an_entity_is_dropped_for_want_of_room() {
     let entity = World::new().spawn_empty().id();
     for epoch in 1..=20 {
         let spawn = Chunk::new(&registry, 10 * u32::from(epoch), true).spawn(0, 0, epoch, &[]).finish();
-        incoming.decode(&spawn, &registry, &Speaker::Server).expect("a spawn");
+        decode(&mut incoming, &spawn, &registry, &Speaker::Server).expect("a spawn");
         if epoch == 1 {
             incoming.incarnation(0, 1).expect("it was announced").entity = Some(entity);
         }
@@ -238,25 +276,26 @@ fn a_client_may_tell_only_what_it_owns() {
     let (alice, bob) = (world.spawn_empty().id(), world.spawn_empty().id());
     let (registry, slots) = told_by(Some(alice));
     let seven = version(10, 7);
-    let update = Chunk::new(&registry, 10, true).update(0, &[(0, &seven, None)]).finish();
+    let update = Chunk::new(&registry, 10, true).update(0, (0, &seven, None)).finish();
     let from = |connection| Speaker::Owner { connection, slots: &slots };
 
-    let heeded = Incoming::default().decode(&update, &registry, &from(alice)).expect("the owner may");
-    assert_eq!(health(&heeded), [(0, Tick(10), 7)]);
-    let refused = Incoming::default().decode(&update, &registry, &from(bob));
+    let mut incoming = Incoming::default();
+    let heeded = decode(&mut incoming, &update, &registry, &from(alice)).expect("the owner may");
+    assert_eq!(health(&mut incoming, &heeded), [(0, Tick(10), 7)]);
+    let refused = decode(&mut Incoming::default(), &update, &registry, &from(bob));
     assert_eq!(refused, Err(RecordError::NotAuthorised { slot: 0, lane: 0 }));
 
-    let foreign_lane = Chunk::new(&registry, 10, true).update(0, &[(1, &seven, None)]).finish();
-    let refused = Incoming::default().decode(&foreign_lane, &registry, &from(alice));
+    let foreign_lane = Chunk::new(&registry, 10, true).update(0, (1, &seven, None)).finish();
+    let refused = decode(&mut Incoming::default(), &foreign_lane, &registry, &from(alice));
     assert_eq!(refused, Err(RecordError::NotAuthorised { slot: 0, lane: 1 }));
 
     for chunk in [Chunk::new(&registry, 10, true).despawn(0), Chunk::new(&registry, 10, true).spawn(0, 0, 0, &[])] {
-        let refused = Incoming::default().decode(&chunk.finish(), &registry, &from(alice));
+        let refused = decode(&mut Incoming::default(), &chunk.finish(), &registry, &from(alice));
         assert_eq!(refused, Err(RecordError::NotAuthorised { slot: 0, lane: 0 }));
     }
 
-    let nowhere = Chunk::new(&registry, 10, true).update(9, &[]).finish();
-    let refused = Incoming::default().decode(&nowhere, &registry, &from(alice));
+    let nowhere = Chunk::new(&registry, 10, true).update(9, (0, &seven, None)).finish();
+    let refused = decode(&mut Incoming::default(), &nowhere, &registry, &from(alice));
     assert_eq!(refused, Err(RecordError::UnknownSlot { slot: 9 }));
 }
 
@@ -267,11 +306,12 @@ fn late_words_of_a_former_owner_are_read_and_not_heeded() {
     let (registry, mut slots) = told_by(Some(alice));
     let (seven, eight) = (version(10, 7), version(11, 8));
     let mut incoming = Incoming::default();
-    let first = Chunk::new(&registry, 10, true).update(0, &[(0, &seven, None)]).finish();
-    let late = Chunk::new(&registry, 11, true).update(0, &[(0, &eight, Some(&seven))]).finish();
-    incoming.decode(&first, &registry, &Speaker::Owner { connection: alice, slots: &slots }).expect("the owner may");
+    let first = Chunk::new(&registry, 10, true).update(0, (0, &seven, None)).finish();
+    let late = Chunk::new(&registry, 11, true).update(0, (0, &eight, Some(&seven))).finish();
+    decode(&mut incoming, &first, &registry, &Speaker::Owner { connection: alice, slots: &slots })
+        .expect("the owner may");
     slots.entries[0].owner = Some(bob);
-    let changes = incoming.decode(&late, &registry, &Speaker::Owner { connection: alice, slots: &slots });
+    let changes = decode(&mut incoming, &late, &registry, &Speaker::Owner { connection: alice, slots: &slots });
     assert_eq!(changes, Ok(Vec::new()));
 }
 
@@ -294,11 +334,12 @@ fn furnished() -> (Registry, Vec<u8>) {
             &[3, 1, 7]
         };
         let mut history = History::default();
-        history.push(Tick(100), words);
+        history.push(Tick(100), words, 8);
         values.push((index, history.newest().expect("it was just pushed").clone()));
     }
     let records: Vec<Record> = values.iter().map(|(lane, value)| (*lane, value, None)).collect();
-    let chunk = Chunk::new(&registry, 101, true).spawn(0, 0, 1, &records).spawn(2, 3, 9, &records).despawn(7).finish();
+    let chunk = Chunk::new(&registry, 101, true).spawn(0, 0, 1, &records).spawn(2, 3, 9, &records).despawn(7);
+    let chunk = values.iter().fold(chunk, |chunk, (lane, value)| chunk.update(2, (*lane, value, None))).finish();
     (registry, chunk)
 }
 
@@ -309,19 +350,19 @@ fn decode_after(registry: &Registry, valid: &[u8], hostile: &[u8]) {
     slots.entries.push(SlotEntry { entity: Some(owner), owner: Some(owner), ..default() });
     for speaker in [Speaker::Server, Speaker::Owner { connection: owner, slots: &slots }] {
         let mut incoming = Incoming::default();
-        let _ = incoming.decode(valid, registry, &speaker);
-        let _ = incoming.decode(hostile, registry, &speaker);
-        let _ = incoming.decode(hostile, registry, &speaker);
+        let _ = decode(&mut incoming, valid, registry, &speaker);
+        let _ = decode(&mut incoming, hostile, registry, &speaker);
+        let _ = decode(&mut incoming, hostile, registry, &speaker);
     }
 }
 
 #[test]
 fn every_truncated_chunk_is_refused() {
     let (registry, chunk) = furnished();
-    let decode = |bytes: &[u8]| Incoming::default().decode(bytes, &registry, &Speaker::Server);
-    assert!(decode(&chunk).is_ok());
+    let decoded = |bytes: &[u8]| decode(&mut Incoming::default(), bytes, &registry, &Speaker::Server);
+    assert!(decoded(&chunk).is_ok());
     for length in 0..chunk.len() - 1 {
-        assert!(decode(&chunk[..length]).is_err(), "{length} of {} bytes", chunk.len());
+        assert!(decoded(&chunk[..length]).is_err(), "{length} of {} bytes", chunk.len());
     }
 }
 

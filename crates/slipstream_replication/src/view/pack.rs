@@ -1,63 +1,89 @@
 //! From versions to datagrams: pick by priority within the byte budget, copy shared records.
+//!
+//! ```text
+//! news of the tick ── fits the budget, nothing waits longer ──────────────► sections, in order of slots
+//!        │ else                                                                  ▲
+//!        ▼                                                                       │
+//!   waiting ── by urgency, until the budget is spent ── announcements, records ──┘
+//! ```
 
 use bevy::prelude::*;
-use slipstream_connection::{Connected, Endpoint, NetworkRole, Role, channels};
-use slipstream_wire::{BitWriter, Tick};
+use slipstream_connection::{Connected, Endpoint, NetworkRole, Role};
+use slipstream_wire::Tick;
 
-use super::{Flight, FlightEntry, Phase, ReplicationStats, View, ViewedEntity};
+use super::chunk::{Announcement, ChunkMemory, ChunkWriter, Outgoing};
+use super::delivery::FlightKind;
+use super::{Phase, ReplicationStats, View, ViewedEntity};
+use crate::arena::{Arena, Body};
+use crate::interest::{Audience, Interest, Surroundings};
 use crate::journal::Journal;
-use crate::record::{EPOCH_BITS, EntryKind, GAP_K, GENERATION_K, write_record, write_tick};
-use crate::registry::{Audience, Direction, LaneOptions, Registry};
+use crate::record::Head;
+use crate::registry::{Direction, LaneOptions, Registry};
 use crate::requests::tell_all_announced;
-use crate::slots::{SlotEntry, Slots};
+use crate::slots::Slots;
 
 /// After this many ticks without an acknowledged chunk, ticks are written whole: 16 bits name a tick within ±32,768.
 const SHORT_TICK_REACH: i32 = 16_000;
 /// A guess at an entry's own bits besides its records, for the budget.
-const ENTRY_BITS: usize = 16;
-
-/// This tick's encoded records, shared by all connections.
-#[derive(Resource, Default)]
-pub(crate) struct Arena(BitWriter);
+const ANNOUNCEMENT_BITS: usize = 24;
+const UPDATE_BITS: usize = 4;
+/// What a waiting entity may need, for the guess whether all fits.
+const WAITING_BITS: usize = 400;
 
 /// What packing reads and shares over all connections in one tick.
 struct Shared<'a> {
     registry: &'a Registry,
     slots: &'a Slots,
     journal: &'a mut Journal,
-    arena: &'a mut BitWriter,
+    arena: &'a mut Arena,
     client: bool,
     now: Tick,
+    /// A bit for each lane whose records name an earlier value.
+    continues_motion: u64,
 }
 
-/// One entity that goes out in this tick, with the versions of its lanes.
-struct Pick {
-    dense: usize,
-    slot: u32,
-    kind: EntryKind,
-    /// (lane, value, first bit in the arena, bits)
-    records: Vec<(usize, Tick, usize, usize)>,
+/// Whose view it is, and what decides what it shows.
+struct Viewer<'a> {
+    connection: Entity,
+    interest: &'a Interest,
+    surroundings: &'a Surroundings,
+}
+
+/// Memory that a view uses again in each tick.
+#[derive(Debug, Default)]
+pub(super) struct PackScratch {
+    order: Vec<(f32, u32)>,
+    records: Vec<Outgoing>,
+    announcements: Vec<Announcement>,
+    updates: Vec<Outgoing>,
+    chunk: ChunkMemory,
 }
 
 /// Brings each connection's view up to date and sends what fits.
 pub(crate) fn pack_connections(
-    mut views: Query<(Entity, &mut View, &mut Endpoint, &mut ReplicationStats), With<Connected>>,
+    mut views: Query<(Entity, &mut View, &Interest, &mut Endpoint, &mut ReplicationStats), With<Connected>>,
     registry: Res<Registry>,
+    surroundings: Res<Surroundings>,
     role: Res<NetworkRole>,
     mut journal: ResMut<Journal>,
     mut slots: ResMut<Slots>,
     mut arena: ResMut<Arena>,
 ) {
-    arena.0.clear();
+    arena.open(registry.lanes.len());
     let client = role.0 == Role::Client;
     let now = journal.tick;
-    for (connection, mut view, mut endpoint, mut stats) in &mut views {
+    let reading_on = registry.lanes.iter().enumerate().filter(|(_, lane)| lane.continues_motion);
+    let continues_motion = reading_on.fold(0, |mask, (index, _)| mask | 1 << index);
+    let journal = &mut *journal;
+    let arena = &mut *arena;
+    for (connection, mut view, interest, mut endpoint, mut stats) in &mut views {
         if !client {
-            view.review(connection, &registry, &mut slots, &mut journal, now);
+            let viewer = Viewer { connection, interest, surroundings: &surroundings };
+            view.review(&viewer, &registry, &mut slots, journal);
         }
-        let mut shared =
-            Shared { registry: &registry, slots: &slots, journal: &mut journal, arena: &mut arena.0, client, now };
-        view.pack(connection, &mut endpoint, &mut shared);
+        let mut shared = Shared { registry: &registry, slots: &slots, journal, arena, client, now, continues_motion };
+        let viewer = Viewer { connection, interest, surroundings: &surroundings };
+        view.pack(&viewer, &mut endpoint, &mut shared);
         if let Some(tick) = view.finish_reset() {
             tell_all_announced(&mut endpoint, tick);
         }
@@ -70,265 +96,361 @@ pub(crate) fn pack_connections(
 
 impl View {
     /// Takes in which entities came into sight and which left it.
-    fn review(&mut self, connection: Entity, registry: &Registry, slots: &mut Slots, journal: &mut Journal, now: Tick) {
-        let fresh = core::mem::take(&mut self.fresh);
-        let count = if fresh { slots.entries.len() } else { slots.reviewed.len() };
-        for position in 0..count {
-            let slot = if fresh { position as u32 } else { slots.reviewed[position] };
-            if !slots.sees(slot, connection) {
-                self.leave(slot, slots, journal, now);
-                continue;
+    fn review(&mut self, viewer: &Viewer, registry: &Registry, slots: &mut Slots, journal: &mut Journal) {
+        if core::mem::take(&mut self.fresh) {
+            for slot in 0..slots.entries.len() as u32 {
+                self.review_slot(slot, viewer, registry, slots, journal);
             }
-            let generation = slots.entries[slot as usize].generation;
-            self.enter(slot, generation, false, slots, now);
-            if let Some(dense) = self.dense(slot) {
-                self.review_owned_lanes(dense, slot, registry, journal, now);
-            }
+            return;
+        }
+        for position in 0..slots.reviewed.len() {
+            self.review_slot(slots.reviewed[position], viewer, registry, slots, journal);
+        }
+        for slot in &viewer.interest.reviewed {
+            self.review_slot(*slot, viewer, registry, slots, journal);
+        }
+    }
+
+    fn review_slot(
+        &mut self,
+        slot: u32,
+        viewer: &Viewer,
+        registry: &Registry,
+        slots: &mut Slots,
+        journal: &mut Journal,
+    ) {
+        if !viewer.surroundings.sees(slot, viewer.connection, viewer.interest, slots) {
+            let alive = slots.get(slot).is_some_and(|entry| entry.entity.is_some());
+            self.leave(slot, alive && viewer.surroundings.freezes(slot), slots, journal);
+            return;
+        }
+        let generation = slots.entries[slot as usize].generation;
+        self.enter(slot, generation, false, slots, journal.tick);
+        if let Some(dense) = self.dense(slot) {
+            self.review_owned_lanes(dense, slot, registry, journal);
         }
     }
 
     /// What a connection may receive depends on who owns the entity, which may be another now: a new owner sees more, a
     /// former one is told again what it used to tell. Lanes that are not for it are dropped when they are picked.
-    fn review_owned_lanes(&mut self, dense: usize, slot: u32, registry: &Registry, journal: &Journal, now: Tick) {
+    fn review_owned_lanes(&mut self, dense: usize, slot: u32, registry: &Registry, journal: &Journal) {
         for (index, lane) in registry.lanes.iter().enumerate() {
-            if lane.options.audience == Audience::Everyone && lane.options.direction == Direction::FromServer {
+            if is_for_all(&lane.options) {
                 continue;
             }
             let newest = journal.history(slot, index).and_then(|history| history.newest()).map(|version| version.tick);
-            let lane = self.lane_mut(dense, index);
-            if newest.is_some() && lane.sent != newest {
-                lane.pending = true;
-                self.queue(dense, now);
+            let viewed = &mut self.lanes[index][dense];
+            if newest.is_some() && viewed.sent() != newest {
+                let lost = viewed.is_lost();
+                viewed.set_pending(true, lost);
+                self.queue(dense, journal.tick);
             }
         }
     }
 
-    fn pack(&mut self, connection: Entity, endpoint: &mut Endpoint, shared: &mut Shared) {
-        if self.waiting.is_empty() {
+    fn pack(&mut self, viewer: &Viewer, endpoint: &mut Endpoint, shared: &mut Shared) {
+        let news: usize = shared.journal.changed.iter().map(Vec::len).sum();
+        if news == 0 && self.waiting.is_empty() {
             return;
         }
         let budget_bits = endpoint.available_bytes() * 8;
-        if budget_bits == 0 {
-            return;
+        let likely_bits = news.min(self.entities.len() * self.lanes.len()) * shared.arena.likely_bits()
+            + self.waiting.len() * WAITING_BITS;
+        let fits = likely_bits + likely_bits / 4 < budget_bits;
+
+        let mut scratch = core::mem::take(&mut self.scratch);
+        let mut chunk = core::mem::take(&mut scratch.chunk);
+        let mut flights = core::mem::take(&mut self.flights);
+        let mut spare_entries = core::mem::take(&mut self.spare_entries);
+        let mut next_token = self.next_token;
+        let long_tick = self.acknowledged_tick.is_none_or(|tick| shared.now.since(tick) > SHORT_TICK_REACH);
+        let mut writer = ChunkWriter::new(
+            &mut chunk,
+            endpoint,
+            &mut flights,
+            &mut spare_entries,
+            &mut next_token,
+            (self.lanes.len(), shared.continues_motion),
+            (shared.now, long_tick),
+        );
+        let changed = core::mem::take(&mut shared.journal.changed);
+        for (lane, slots) in changed.iter().enumerate() {
+            let options = &shared.registry.lanes[lane].options;
+            if fits && is_for_all(options) && options.send_every <= 1 && !shared.client {
+                self.send_news(lane, slots, budget_bits, &mut writer, shared);
+            } else {
+                for slot in slots {
+                    self.mark(*slot, lane, shared.journal);
+                }
+            }
         }
-        let mut order = core::mem::take(&mut self.waiting);
-        order.sort_by(|a, b| {
-            let (a, b) = (&self.entities[*a as usize], &self.entities[*b as usize]);
-            urgency(b, shared).total_cmp(&urgency(a, shared)).then(a.slot.cmp(&b.slot))
+        shared.journal.changed = changed;
+        if budget_bits > writer.bits() && !self.waiting.is_empty() {
+            let left = budget_bits - writer.bits();
+            self.send_waiting(viewer, left, &mut scratch, &mut writer, shared);
+        }
+        self.stats.bytes += writer.end();
+        self.next_token = next_token;
+        self.spare_entries = spare_entries;
+        self.flights = flights;
+        self.take_back(&chunk, shared.now);
+        scratch.chunk = chunk;
+        self.scratch = scratch;
+    }
+
+    /// Sends a lane's new values at once, in order of slots.
+    fn send_news(
+        &mut self,
+        lane: usize,
+        changed: &[u32],
+        budget_bits: usize,
+        writer: &mut ChunkWriter,
+        shared: &mut Shared,
+    ) {
+        let (now, depth) = (shared.now, shared.journal.depth());
+        let continues_motion = shared.registry.lanes[lane].continues_motion;
+        let mut sent = 0;
+        for slot in changed {
+            let slot = *slot;
+            let cell = self.index.cell(slot);
+            let Some(dense) = cell.dense() else { continue };
+            let viewed = &mut self.lanes[lane][dense];
+            viewed.keep_baseline((slot, lane), shared.journal);
+            if cell.phase != Phase::Known || writer.bits() >= budget_bits {
+                viewed.set_pending(true, false);
+                if cell.phase != Phase::Frozen {
+                    self.queue(dense, now);
+                }
+                continue;
+            }
+            let (head, body) = encode(slot, lane, viewed.head(now, now, continues_motion, depth), shared);
+            let Some(body) = body else { continue };
+            viewed.note_sent(now);
+            sent += 1;
+            let record =
+                Outgoing { slot, dense: dense as u32, lane: lane as u8, epoch: cell.epoch, value: now, head, body };
+            writer.update(&record, shared.arena.words());
+        }
+        self.stats.records += sent;
+    }
+
+    /// Sends what waits, the most urgent first, as far as the budget goes.
+    fn send_waiting(
+        &mut self,
+        viewer: &Viewer,
+        budget_bits: usize,
+        scratch: &mut PackScratch,
+        writer: &mut ChunkWriter,
+        shared: &mut Shared,
+    ) {
+        let PackScratch { order, records, announcements, updates, .. } = scratch;
+        order.clear();
+        records.clear();
+        announcements.clear();
+        updates.clear();
+        for dense in &self.waiting {
+            let entity = &self.entities[*dense as usize];
+            order.push((urgency(entity, self.index.cell(entity.slot).phase, shared), *dense));
+        }
+        // Of equally urgent ones the first slot, so that a run repeats itself.
+        order.sort_unstable_by(|(a, at), (b, bt)| {
+            let slot = |dense: &u32| self.entities[*dense as usize].slot;
+            b.total_cmp(a).then_with(|| slot(at).cmp(&slot(bt)))
         });
-        let mut picks = Vec::new();
         let mut spent = 0;
-        for dense in &order {
-            let pick = self.pick(*dense as usize, connection, shared);
-            let bits = ENTRY_BITS + pick.records.iter().map(|(.., bits)| bits).sum::<usize>();
+        for (_, dense) in order.iter() {
+            let first = records.len();
+            let announcement = self.pick(*dense as usize, viewer, records, shared);
+            let picked = &records[first..];
+            if announcement.is_none() && picked.is_empty() {
+                continue;
+            }
+            let own = if announcement.is_some() { ANNOUNCEMENT_BITS } else { UPDATE_BITS * picked.len() };
+            let bits = own + picked.iter().map(|record| record.body.bits as usize).sum::<usize>();
             // The first always goes, whatever its size: the protocol fragments and paces it.
             if spent > 0 && spent + bits > budget_bits {
+                records.truncate(first);
                 break;
             }
-            if pick.kind != EntryKind::Update || !pick.records.is_empty() {
-                spent += bits;
-                picks.push(pick);
+            spent += bits;
+            match announcement {
+                Some(announcement) => {
+                    announcements.push(Announcement { records: (first as u32, records.len() as u32), ..announcement })
+                }
+                None => updates.extend(records.drain(first..)),
             }
         }
-        picks.sort_by_key(|pick| pick.slot);
-        self.send(&picks, endpoint, shared);
-        order.retain(|dense| self.still_waits(*dense as usize));
-        self.waiting = order;
+        announcements.sort_unstable_by_key(|said| said.slot);
+        updates.sort_unstable_by_key(|record| (record.lane, record.slot));
+        for said in announcements.iter() {
+            let own = &records[said.records.0 as usize..said.records.1 as usize];
+            writer.announce(said, own, shared.arena.words());
+            let entity = &mut self.entities[said.dense as usize];
+            entity.announced_by = Some(writer.token());
+            entity.waiting_since = shared.now;
+            if said.generation.is_some() {
+                entity.heard = true;
+                self.index.set_phase(said.slot, Phase::Announced);
+                self.stats.spawns += 1;
+            }
+            for record in own {
+                self.note_sent(record);
+            }
+        }
+        for record in updates.iter() {
+            writer.update(record, shared.arena.words());
+            self.entities[record.dense as usize].waiting_since = shared.now;
+            self.note_sent(record);
+        }
+        let mut waiting = core::mem::take(&mut self.waiting);
+        waiting.retain(|dense| self.still_waits(*dense as usize));
+        self.waiting = waiting;
+    }
+
+    fn note_sent(&mut self, record: &Outgoing) {
+        let viewed = &mut self.lanes[usize::from(record.lane)][record.dense as usize];
+        let repeated = viewed.note_sent(record.value);
+        self.stats.records += 1;
+        self.stats.repeated += u64::from(repeated);
     }
 
     /// What of an entity must go out: everything with an announcement, else the lanes with something new.
-    fn pick(&mut self, dense: usize, connection: Entity, shared: &mut Shared) -> Pick {
-        let ViewedEntity { slot, phase, announced_by, .. } = self.entities[dense];
-        let mut pick = Pick { dense, slot, kind: EntryKind::Update, records: Vec::new() };
-        let owner = shared.slots.get(slot).and_then(|entry: &SlotEntry| entry.owner);
-        let spawn = matches!(phase, Phase::Unannounced | Phase::Announced);
-        if phase == Phase::Leaving {
-            pick.kind = if announced_by.is_none() { EntryKind::Despawn } else { EntryKind::Update };
-            return pick;
+    fn pick(
+        &mut self,
+        dense: usize,
+        viewer: &Viewer,
+        records: &mut Vec<Outgoing>,
+        shared: &mut Shared,
+    ) -> Option<Announcement> {
+        let ViewedEntity { slot, generation, announced_by, freezes, .. } = self.entities[dense];
+        let cell = self.index.cell(slot);
+        let epoch = cell.epoch;
+        let said = |generation| Announcement { slot, dense: dense as u32, epoch, generation, freezes, records: (0, 0) };
+        if cell.phase == Phase::Leaving {
+            return announced_by.is_none().then(|| said(None));
         }
-        if spawn {
-            pick.kind = EntryKind::Spawn;
+        if cell.phase == Phase::Frozen {
+            return None;
         }
-        let mut news = phase == Phase::Unannounced;
+        let Viewer { connection, interest, surroundings } = *viewer;
+        let relation = surroundings.relation(slot, connection, interest, shared.slots);
+        let audible = shared.registry.audiences.allowed(relation);
+        let spawn = matches!(cell.phase, Phase::Unannounced | Phase::Announced);
+        let first = records.len();
+        let mut news = cell.phase == Phase::Unannounced;
         for (index, lane) in shared.registry.lanes.iter().enumerate() {
             let newest = shared.journal.history(slot, index).and_then(|history| history.newest());
-            let viewed = self.lane_mut(dense, index);
-            let Some(newest) = newest.map(|version| version.tick) else {
-                viewed.pending = false;
+            let viewed = &mut self.lanes[index][dense];
+            let Some(value) = newest.map(|version| version.tick) else {
+                viewed.set_pending(false, false);
                 continue;
             };
-            if !allowed(&lane.options, owner == Some(connection), spawn && !viewed.told, shared.client) {
-                viewed.pending = false;
+            let audible = audible & (1 << index) != 0;
+            let first = spawn && !viewed.is_told();
+            if !is_allowed(&lane.options, audible, relation.owned, first, shared.client) {
+                viewed.set_pending(false, false);
                 continue;
             }
             if !spawn {
-                if viewed.pending && viewed.baseline == Some(newest) {
-                    viewed.pending = false;
+                if viewed.is_pending() && viewed.baseline() == Some(value) {
+                    viewed.set_pending(false, false);
                 }
-                if !viewed.pending || !(viewed.lost || due(&lane.options, slot, shared.now)) {
+                let goes = viewed.is_pending() && (viewed.is_lost() || is_due(&lane.options, slot, shared.now));
+                if !goes {
                     continue;
                 }
             }
-            news |= viewed.pending;
-            let baseline = if spawn { None } else { viewed.baseline };
-            if let Some((start, bits)) = encode(slot, index, baseline, shared) {
-                pick.records.push((index, newest, start, bits));
+            news |= viewed.is_pending();
+            let depth = shared.journal.depth();
+            let mut head = viewed.head(value, shared.now, lane.continues_motion, depth);
+            if spawn {
+                head = Head { baseline_age: 0, earlier_age: 0, ..head };
+            }
+            let (head, body) = encode(slot, index, head, shared);
+            if let Some(body) = body {
+                records.push(Outgoing { slot, dense: dense as u32, lane: index as u8, epoch, value, head, body });
             }
         }
         if !news {
             // A spawn that is on its way already; what changed is not for this connection.
-            pick.kind = EntryKind::Update;
-            pick.records.clear();
+            records.truncate(first);
         }
-        pick
+        (spawn && news).then(|| said(Some(generation)))
     }
 
-    /// Writes the picks into as few datagrams as they need and hands them to the connection.
-    fn send(&mut self, picks: &[Pick], endpoint: &mut Endpoint, shared: &mut Shared) {
-        let limit = (endpoint.max_unfragmented_bytes() * 8).saturating_sub(1);
-        let long = self.acknowledged_tick.is_none_or(|tick| shared.now.since(tick) > SHORT_TICK_REACH);
-        let mut writer = BitWriter::new();
-        let mut chunk: &[Pick] = &[];
-        let mut begin = 0;
-        let mut next_slot = 0;
-        for (position, pick) in picks.iter().enumerate() {
-            if chunk.is_empty() {
-                write_tick(shared.now, long, &mut writer);
-                next_slot = 0;
-                begin = position;
-            }
-            let before = writer.bit_len();
-            self.write_entry(pick, next_slot, shared, &mut writer);
-            if writer.bit_len() > limit && !chunk.is_empty() {
-                writer.truncate(before);
-                self.send_chunk(chunk, &mut writer, endpoint, shared);
-                write_tick(shared.now, long, &mut writer);
-                begin = position;
-                self.write_entry(pick, 0, shared, &mut writer);
-            }
-            chunk = &picks[begin..=position];
-            next_slot = pick.slot + 1;
-        }
-        if !chunk.is_empty() {
-            self.send_chunk(chunk, &mut writer, endpoint, shared);
-        }
-    }
-
-    fn write_entry(&self, pick: &Pick, next_slot: u32, shared: &Shared, writer: &mut BitWriter) {
-        let entity = &self.entities[pick.dense];
-        writer.write_bool(true);
-        writer.write_exp_golomb(u64::from(pick.slot - next_slot), GAP_K);
-        pick.kind.write(writer);
-        match pick.kind {
-            EntryKind::Despawn => return,
-            EntryKind::Spawn => {
-                writer.write_exp_golomb(u64::from(entity.generation), GENERATION_K);
-                writer.write_bits(u64::from(entity.epoch), EPOCH_BITS);
-            }
-            EntryKind::Update => {}
-        }
-        let mut records = pick.records.iter().peekable();
-        for lane in 0..self.lane_count {
-            let record = records.next_if(|(index, ..)| *index == lane);
-            writer.write_bool(record.is_some());
-            if let Some((_, _, start, bits)) = record {
-                writer.copy_bits(shared.arena.words(), *start, *bits);
-            }
-        }
-    }
-
-    fn send_chunk(&mut self, picks: &[Pick], writer: &mut BitWriter, endpoint: &mut Endpoint, shared: &mut Shared) {
-        writer.write_bool(false);
-        let bytes = writer.to_bytes();
-        writer.clear();
-        let token = self.next_token;
-        // What the connection refuses now, for want of room, waits for the next tick.
-        if endpoint.send(channels::RECORDS, &bytes, Some(token)).is_err() {
-            return;
-        }
-        self.next_token += 1;
-        self.stats.bytes += bytes.len() as u64;
-        let mut entries = Vec::new();
-        for pick in picks {
-            let entity = &mut self.entities[pick.dense];
-            let (generation, epoch) = (entity.generation, entity.epoch);
-            let entry = FlightEntry { slot: pick.slot, generation, epoch, kind: pick.kind, lane: 0, value: None };
-            if pick.kind != EntryKind::Update {
-                entity.announced_by = Some(token);
-                entries.push(entry);
-            }
-            if pick.kind == EntryKind::Spawn {
-                entity.phase = Phase::Announced;
-                entity.heard = true;
-                self.stats.spawns += 1;
-            }
-            for (lane, value, ..) in &pick.records {
-                if let Some(history) = shared.journal.history_mut(pick.slot, *lane) {
-                    history.retain(*value);
+    /// What the connection did not take waits again.
+    fn take_back(&mut self, chunk: &ChunkMemory, now: Tick) {
+        for entry in &chunk.refused {
+            let Some(dense) = self.dense(entry.slot) else { continue };
+            match entry.kind {
+                FlightKind::Value => {
+                    self.lanes[usize::from(entry.lane)][dense].set_pending(true, true);
+                    self.queue(dense, now);
                 }
-                entries.push(FlightEntry { lane: *lane, value: Some(*value), ..entry });
-                let viewed = self.lane_mut(pick.dense, *lane);
-                let repeated = core::mem::take(&mut viewed.lost);
-                viewed.sent = Some(*value);
-                viewed.pending = false;
-                self.stats.records += 1;
-                self.stats.repeated += u64::from(repeated);
+                FlightKind::Spawn | FlightKind::Despawn => self.announce_again(dense, now),
             }
-            self.entities[pick.dense].waiting_since = shared.now;
         }
-        self.flights.push_back(Flight { token, tick: shared.now, entries });
     }
 
     /// Whether an entity stays on the waiting list after packing.
     fn still_waits(&mut self, dense: usize) -> bool {
-        let entity = &self.entities[dense];
-        let waits = match entity.phase {
+        let waits = match self.phase(dense) {
             Phase::Unannounced => true,
-            Phase::Leaving => entity.announced_by.is_none(),
-            Phase::Announced | Phase::Known => (0..self.lane_count).any(|lane| self.lane(dense, lane).pending),
+            Phase::Leaving => self.entities[dense].announced_by.is_none(),
+            Phase::Frozen => false,
+            Phase::Announced | Phase::Known => self.lanes.iter().any(|lane| lane[dense].is_pending()),
         };
         self.entities[dense].queued = waits;
         waits
     }
 }
 
+/// The body that a head asks for, or the next best: without the earlier value, then whole.
+#[inline]
+fn encode(slot: u32, lane: usize, head: Head, shared: &mut Shared) -> (Head, Option<Body>) {
+    match shared.arena.body(slot, lane, head, shared.journal, shared.registry) {
+        Some(body) => (head, Some(body)),
+        None => encode_with_less(slot, lane, head, shared),
+    }
+}
+
+#[cold]
+fn encode_with_less(slot: u32, lane: usize, head: Head, shared: &mut Shared) -> (Head, Option<Body>) {
+    let alone = Head { earlier_age: 0, ..head };
+    let whole = Head { baseline_age: 0, ..alone };
+    if let Some(body) = shared.arena.body(slot, lane, alone, shared.journal, shared.registry) {
+        return (alone, Some(body));
+    }
+    (whole, shared.arena.body(slot, lane, whole, shared.journal, shared.registry))
+}
+
+/// Whether everyone who sees an entity receives the lane, and from the server.
+fn is_for_all(options: &LaneOptions) -> bool {
+    options.audience == Audience::Everyone && options.direction == Direction::FromServer
+}
+
 /// Whether a lane may be sent over this connection. At `first` the owner is told a value even of what it sends itself.
-fn allowed(options: &LaneOptions, owned: bool, first: bool, client: bool) -> bool {
+fn is_allowed(options: &LaneOptions, audible: bool, owned: bool, first: bool, client: bool) -> bool {
     if client {
         return options.direction == Direction::FromOwner;
     }
     let echo = options.direction == Direction::FromOwner && owned && !first;
-    !echo && (options.audience == Audience::Everyone || owned)
+    !echo && audible
 }
 
 /// Whether a lane's rate lets it go in this tick; slots are spread over the ticks.
-fn due(options: &LaneOptions, slot: u32, now: Tick) -> bool {
+fn is_due(options: &LaneOptions, slot: u32, now: Tick) -> bool {
     options.send_every <= 1 || now.get().wrapping_add(slot).is_multiple_of(options.send_every)
 }
 
 /// Importance times the ticks waited; what is gone goes first, what is new before what changed.
-fn urgency(entity: &ViewedEntity, shared: &Shared) -> f32 {
+fn urgency(entity: &ViewedEntity, phase: Phase, shared: &Shared) -> f32 {
     let importance = shared.slots.get(entity.slot).map_or(1.0, |entry| entry.importance);
     let waited = shared.now.since(entity.waiting_since).max(0) as f32 + 1.0;
-    let kind = match entity.phase {
+    let kind = match phase {
         Phase::Leaving => 8.0,
         Phase::Unannounced => 4.0,
-        Phase::Announced | Phase::Known => 1.0,
+        Phase::Announced | Phase::Known | Phase::Frozen => 1.0,
     };
     kind * importance * waited
-}
-
-/// The record in the arena, encoded now if no connection asked for it before in this tick.
-fn encode(slot: u32, lane: usize, baseline: Option<Tick>, shared: &mut Shared) -> Option<(usize, usize)> {
-    let history = shared.journal.history_mut(slot, lane)?;
-    if let Some(record) = history.encoded(shared.now, baseline) {
-        return Some(record);
-    }
-    let start = shared.arena.bit_len();
-    let old = baseline.and_then(|tick| history.at(tick));
-    let definition = shared.registry.lanes.get(lane)?;
-    write_record(shared.registry, definition, history.newest()?, old, shared.now, shared.arena);
-    let bits = shared.arena.bit_len() - start;
-    history.note_encoded(shared.now, baseline, start, bits);
-    Some((start, bits))
 }

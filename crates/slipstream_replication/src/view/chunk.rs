@@ -1,0 +1,306 @@
+//! Writing chunks: announcements first, then a section for each lane, cut where a datagram is full.
+
+use slipstream_connection::{Endpoint, channels};
+use slipstream_wire::{BitWriter, Tick, exp_golomb_bits};
+
+use super::delivery::{Flight, FlightEntry, FlightKind};
+use crate::arena::Body;
+use crate::record::{ANNOUNCED_GAP_K, COUNT_BITS, EPOCH_BITS, GAP_K, GENERATION_K, Head, lane_bits, write_tick};
+
+const MAX_SECTION: u32 = 1 << COUNT_BITS;
+
+/// One lane of an entity, as it goes out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outgoing {
+    pub(super) slot: u32,
+    pub(super) dense: u32,
+    pub(super) lane: u8,
+    pub(super) epoch: u8,
+    pub(super) value: Tick,
+    pub(super) head: Head,
+    pub(super) body: Body,
+}
+
+/// What is to be said of an entity that the other side does not know, or shall not know any longer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Announcement {
+    pub(super) slot: u32,
+    pub(super) dense: u32,
+    pub(super) epoch: u8,
+    /// `None` for a despawn.
+    pub(super) generation: Option<u32>,
+    /// It is not despawned, but kept as it is.
+    pub(super) freezes: bool,
+    /// Its records: a range of those that were picked, ascending by lane.
+    pub(super) records: (u32, u32),
+}
+
+/// A section that is being written.
+#[derive(Debug, Clone, Copy)]
+struct Section {
+    lane: u8,
+    count: u32,
+    /// Where the count stands.
+    count_at: usize,
+    next_slot: u32,
+    head: Head,
+}
+
+impl Section {
+    /// Whether a record may follow: of the same lane, a later slot, and within what the count can say.
+    #[inline]
+    fn continues_with(&self, record: &Outgoing) -> bool {
+        self.lane == record.lane && record.slot >= self.next_slot && self.count < MAX_SECTION
+    }
+}
+
+/// Memory of a chunk writer that is used again in the next tick.
+#[derive(Debug, Default)]
+pub(super) struct ChunkMemory {
+    writer: BitWriter,
+    bytes: Vec<u8>,
+    /// What the connection did not take.
+    pub(super) refused: Vec<FlightEntry>,
+}
+
+/// Fills chunks of one connection and hands them over.
+pub(super) struct ChunkWriter<'a> {
+    pub(super) memory: &'a mut ChunkMemory,
+    pub(super) endpoint: &'a mut Endpoint,
+    pub(super) flights: &'a mut std::collections::VecDeque<Flight>,
+    pub(super) spare_entries: &'a mut Vec<Vec<FlightEntry>>,
+    pub(super) next_token: &'a mut u64,
+    /// Whether each lane's records name an earlier value.
+    pub(super) continues_motion: u64,
+    lanes: usize,
+    now: Tick,
+    long_tick: bool,
+    /// Bits that fit one datagram, with the closing ones.
+    limit: usize,
+    entries: Vec<FlightEntry>,
+    is_open: bool,
+    announced_until: Option<u32>,
+    section: Option<Section>,
+    /// Bytes handed over.
+    pub(super) sent_bytes: u64,
+}
+
+impl<'a> ChunkWriter<'a> {
+    pub(super) fn new(
+        memory: &'a mut ChunkMemory,
+        endpoint: &'a mut Endpoint,
+        flights: &'a mut std::collections::VecDeque<Flight>,
+        spare_entries: &'a mut Vec<Vec<FlightEntry>>,
+        next_token: &'a mut u64,
+        (lanes, continues_motion): (usize, u64),
+        (now, long_tick): (Tick, bool),
+    ) -> Self {
+        let limit = (endpoint.max_unfragmented_bytes() * 8).saturating_sub(2);
+        memory.writer.clear();
+        memory.refused.clear();
+        let entries = spare_entries.pop().unwrap_or_default();
+        Self {
+            memory,
+            endpoint,
+            flights,
+            spare_entries,
+            next_token,
+            continues_motion,
+            lanes,
+            now,
+            long_tick,
+            limit,
+            entries,
+            is_open: false,
+            announced_until: None,
+            section: None,
+            sent_bytes: 0,
+        }
+    }
+
+    /// The token of the chunk that is being written.
+    pub(super) fn token(&self) -> u64 {
+        *self.next_token
+    }
+
+    /// Bits written into the chunk that is open, and all before it.
+    pub(super) fn bits(&self) -> usize {
+        self.memory.writer.bit_len() + self.sent_bytes as usize * 8
+    }
+
+    fn open(&mut self) {
+        if !self.is_open {
+            self.is_open = true;
+            self.announced_until = Some(0);
+            write_tick(self.now, self.long_tick, &mut self.memory.writer);
+        }
+    }
+
+    fn reads_on(&self, lane: u8) -> bool {
+        self.continues_motion & (1 << lane) != 0
+    }
+
+    /// Announces an entity with its records, or that it is gone. Before all updates of the chunk.
+    pub(super) fn announce(&mut self, said: &Announcement, records: &[Outgoing], arena: &[u64]) {
+        let bits: usize = records.iter().map(|record| record.body.bits as usize + 32).sum::<usize>() + 96;
+        if self.is_open && (self.announced_until.is_none() || self.memory.writer.bit_len() + bits > self.limit) {
+            self.finish();
+        }
+        self.open();
+        let next_slot = self.announced_until.unwrap_or_default();
+        let writer = &mut self.memory.writer;
+        writer.write_bool(true);
+        writer.write_exp_golomb(u64::from(said.slot.wrapping_sub(next_slot)), ANNOUNCED_GAP_K);
+        self.announced_until = Some(said.slot + 1);
+        writer.write_bool(said.generation.is_some());
+        let kind = if said.generation.is_some() { FlightKind::Spawn } else { FlightKind::Despawn };
+        let entry = FlightEntry { slot: said.slot, value: self.now, epoch: said.epoch, lane: 0, kind };
+        self.entries.push(entry);
+        let Some(generation) = said.generation else {
+            writer.write_bool(said.freezes);
+            return;
+        };
+        writer.write_exp_golomb(u64::from(generation), GENERATION_K);
+        writer.write_bits(u64::from(said.epoch), EPOCH_BITS);
+        let mut records = records.iter().peekable();
+        for lane in 0..self.lanes {
+            let record = records.next_if(|record| usize::from(record.lane) == lane);
+            let writer = &mut self.memory.writer;
+            writer.write_bool(record.is_some());
+            if let Some(record) = record {
+                record.head.write(self.continues_motion & (1 << lane) != 0, writer);
+                writer.copy_bits(arena, record.body.start as usize, record.body.bits as usize);
+                self.entries.push(FlightEntry {
+                    value: record.value,
+                    lane: record.lane,
+                    kind: FlightKind::Value,
+                    ..entry
+                });
+            }
+        }
+    }
+
+    /// Adds one lane's record to its section, or to a new one.
+    #[inline]
+    pub(super) fn update(&mut self, record: &Outgoing, arena: &[u64]) {
+        // The usual case: the section is open, the head as before, the slot the next or near it, and there is room.
+        if let Some(section) = &mut self.section
+            && section.continues_with(record)
+            && section.head == record.head
+        {
+            let gap = u64::from(record.slot.wrapping_sub(section.next_slot));
+            let gap_bits = exp_golomb_bits(gap, GAP_K);
+            if self.memory.writer.bit_len() + (gap_bits + 1 + record.body.bits) as usize <= self.limit {
+                let writer = &mut self.memory.writer;
+                if gap == 0 {
+                    // exp-Golomb of 0 is a one; "the same head" is another.
+                    writer.write_bits(0b11, 2);
+                } else {
+                    writer.write_exp_golomb(gap, GAP_K);
+                    writer.write_bool(true);
+                }
+                writer.copy_bits(arena, record.body.start as usize, record.body.bits as usize);
+                section.count += 1;
+                section.next_slot = record.slot + 1;
+                self.entries.push(FlightEntry {
+                    slot: record.slot,
+                    value: record.value,
+                    epoch: record.epoch,
+                    lane: record.lane,
+                    kind: FlightKind::Value,
+                });
+                return;
+            }
+        }
+        self.update_slowly(record, arena);
+    }
+
+    #[cold]
+    fn update_slowly(&mut self, record: &Outgoing, arena: &[u64]) {
+        // Generous: section, gap and head at their longest.
+        const OVERHEAD: usize = 1 + 6 + COUNT_BITS as usize + 64 + 1 + 3 * 64;
+        let longest = record.body.bits as usize + OVERHEAD;
+        if self.is_open && self.memory.writer.bit_len() + longest > self.limit {
+            self.finish();
+        }
+        self.open();
+        if self.section.is_none_or(|section| !section.continues_with(record)) {
+            self.close_section();
+            if self.announced_until.take().is_some() {
+                self.memory.writer.write_bool(false);
+            }
+            let writer = &mut self.memory.writer;
+            writer.write_bool(true);
+            writer.write_bits(u64::from(record.lane), lane_bits(self.lanes));
+            let count_at = writer.bit_len();
+            writer.write_bits(0, COUNT_BITS);
+            self.section = Some(Section {
+                lane: record.lane,
+                count: 0,
+                count_at,
+                next_slot: 0,
+                head: Head { value_age: u32::MAX, ..Head::default() },
+            });
+        }
+        let reads_on = self.reads_on(record.lane);
+        let Some(section) = &mut self.section else { return };
+        let writer = &mut self.memory.writer;
+        writer.write_exp_golomb(u64::from(record.slot.wrapping_sub(section.next_slot)), GAP_K);
+        writer.write_bool(section.head == record.head);
+        if section.head != record.head {
+            record.head.write(reads_on, writer);
+            section.head = record.head;
+        }
+        writer.copy_bits(arena, record.body.start as usize, record.body.bits as usize);
+        section.count += 1;
+        section.next_slot = record.slot + 1;
+        self.entries.push(FlightEntry {
+            slot: record.slot,
+            value: record.value,
+            epoch: record.epoch,
+            lane: record.lane,
+            kind: FlightKind::Value,
+        });
+    }
+
+    fn close_section(&mut self) {
+        if let Some(section) = self.section.take() {
+            self.memory.writer.overwrite_bits(section.count_at, u64::from(section.count - 1), COUNT_BITS);
+        }
+    }
+
+    /// Closes the chunk that is open, if any, and hands it over.
+    pub(super) fn finish(&mut self) {
+        if !core::mem::take(&mut self.is_open) {
+            return;
+        }
+        self.close_section();
+        if self.announced_until.take().is_some() {
+            self.memory.writer.write_bool(false);
+        }
+        self.memory.writer.write_bool(false);
+        self.memory.bytes.clear();
+        self.memory.writer.append_to(&mut self.memory.bytes);
+        self.memory.writer.clear();
+        let token = *self.next_token;
+        let next = self.spare_entries.pop().unwrap_or_default();
+        let mut entries = core::mem::replace(&mut self.entries, next);
+        *self.next_token += 1;
+        if self.endpoint.send(channels::RECORDS, &self.memory.bytes, Some(token)).is_err() {
+            // What the connection does not take now, for want of room, waits for the next tick.
+            self.memory.refused.append(&mut entries);
+            self.spare_entries.push(entries);
+            return;
+        }
+        self.sent_bytes += self.memory.bytes.len() as u64;
+        self.flights.push_back(Flight { token, tick: self.now, entries });
+    }
+
+    /// Ends the tick: hands over what is left, and the memory back.
+    pub(super) fn end(mut self) -> u64 {
+        self.finish();
+        let entries = core::mem::take(&mut self.entries);
+        self.spare_entries.push(entries);
+        self.sent_bytes
+    }
+}
