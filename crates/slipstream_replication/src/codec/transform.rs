@@ -9,10 +9,16 @@ use crate::error::RecordError;
 /// Bits of exp-Golomb's fixed part for a position difference: at 60 Hz and 1 mm, 4 m/s is 64 steps a tick.
 const POSITION_K: u32 = 5;
 const ROTATION_K: u32 = 3;
+/// The same where the motion is continued, for a baseline one tick old; one more for each doubling of its age, because what
+/// is not foreseen is an acceleration.
+const CONTINUED_K: u32 = 2;
+/// A motion is continued for so many ticks at most: what was not heard of for a second may be anywhere.
+const CONTINUED_TICKS: u32 = 64;
 
 /// Position in a range with a step, rotation as [`SmallestThree`], scale only where it is not one.
 ///
-/// The position's error is at most half a step on each axis, inside the range; outside it is clamped to the range.
+/// The position's error is at most half a step on each axis, inside the range; outside it is clamped to the range. A
+/// difference is taken from where the entity would be, had it gone on as it went between the receiver's last two values.
 /// Words: x, y, z, largest component, three components; then, where the scale is not one, its three floats as bits.
 #[derive(Debug, Clone)]
 pub struct TransformCodec {
@@ -97,7 +103,7 @@ impl Codec<Transform> for TransformCodec {
     }
 
     fn write(&self, baseline: Option<Baseline<'_>>, words: &[u32], writer: &mut BitWriter) {
-        let Some(baseline) = baseline.map(|baseline| baseline.words) else {
+        let Some((baseline, course)) = baseline.map(|old| (old.words, Course::of(&old))) else {
             for axis in &words[..3] {
                 writer.write_bits(u64::from(*axis), self.position.bits());
             }
@@ -108,8 +114,9 @@ impl Codec<Transform> for TransformCodec {
         let moved = baseline[..3] != words[..3];
         writer.write_bool(moved);
         if moved {
-            for (from, to) in baseline.iter().zip(words).take(3) {
-                writer.write_signed_exp_golomb(i64::from(*to) - i64::from(*from), POSITION_K);
+            for (axis, (from, to)) in baseline.iter().zip(words).take(3).enumerate() {
+                let expected = course.expected(axis, *from, self.position.max());
+                writer.write_signed_exp_golomb(i64::from(*to) - expected, course.position_k());
             }
         }
         let turned = baseline[3..7] != words[3..7];
@@ -118,8 +125,9 @@ impl Codec<Transform> for TransformCodec {
             let same_largest = baseline[3] == words[3];
             writer.write_bool(same_largest);
             if same_largest {
-                for (from, to) in baseline[4..7].iter().zip(&words[4..7]) {
-                    writer.write_signed_exp_golomb(i64::from(*to) - i64::from(*from), ROTATION_K);
+                for (axis, (from, to)) in baseline.iter().zip(words).enumerate().take(7).skip(4) {
+                    let expected = course.expected(axis, *from, self.rotation.max());
+                    writer.write_signed_exp_golomb(i64::from(*to) - expected, ROTATION_K);
                 }
             } else {
                 self.write_rotation(&words[3..7], writer);
@@ -134,7 +142,7 @@ impl Codec<Transform> for TransformCodec {
         reader: &mut BitReader,
         words: &mut Vec<u32>,
     ) -> Result<(), RecordError> {
-        let Some(baseline) = baseline.map(|baseline| baseline.words) else {
+        let Some((baseline, course)) = baseline.map(|old| (old.words, Course::of(&old))) else {
             for _ in 0..3 {
                 words.push(self.in_range(reader.read_bits(self.position.bits())?)?);
             }
@@ -145,9 +153,10 @@ impl Codec<Transform> for TransformCodec {
             return Err(WireError::Malformed { what: "baseline of a transform" }.into());
         }
         if reader.read_bool()? {
-            for from in &baseline[..3] {
-                let difference = reader.read_signed_exp_golomb(POSITION_K)?;
-                let value = i64::from(*from).checked_add(difference).and_then(|value| u64::try_from(value).ok());
+            for (axis, from) in baseline.iter().enumerate().take(3) {
+                let difference = reader.read_signed_exp_golomb(course.position_k())?;
+                let expected = course.expected(axis, *from, self.position.max());
+                let value = expected.checked_add(difference).and_then(|value| u64::try_from(value).ok());
                 words.push(self.in_range(value.unwrap_or(u64::MAX))?);
             }
         } else {
@@ -158,9 +167,10 @@ impl Codec<Transform> for TransformCodec {
         } else if reader.read_bool()? {
             words.push(baseline[3]);
             let max = (1_i64 << self.rotation_bits) - 1;
-            for from in &baseline[4..7] {
+            for (axis, from) in baseline.iter().enumerate().take(7).skip(4) {
                 let difference = reader.read_signed_exp_golomb(ROTATION_K)?;
-                let value = i64::from(*from).checked_add(difference).filter(|value| (0..=max).contains(value));
+                let expected = course.expected(axis, *from, self.rotation.max());
+                let value = expected.checked_add(difference).filter(|value| (0..=max).contains(value));
                 words.push(value.ok_or(WireError::Malformed { what: "rotation difference" })? as u32);
             }
             self.check_rotation(words)?;
@@ -168,6 +178,44 @@ impl Codec<Transform> for TransformCodec {
             self.read_rotation(reader, words)?;
         }
         read_scale(Some(&baseline[7..]), reader, words)
+    }
+
+    fn continues_motion(&self) -> bool {
+        true
+    }
+}
+
+/// How an entity moved between the receiver's last two values.
+struct Course<'a> {
+    earlier: Option<&'a [u32]>,
+    /// Ticks between those two.
+    between: i64,
+    /// Ticks since.
+    age: u32,
+}
+
+impl<'a> Course<'a> {
+    fn of(baseline: &Baseline<'a>) -> Self {
+        // Rotations compare only where the same component is left out.
+        let known = |(words, _): &(&[u32], u32)| words.len() >= 7 && baseline.words.get(3) == words.get(3);
+        let earlier = baseline.earlier.filter(known).filter(|_| baseline.age <= CONTINUED_TICKS);
+        let between = earlier.map_or(1, |(_, ticks)| i64::from(ticks.max(1)));
+        Self { earlier: earlier.map(|(words, _)| words), between, age: baseline.age }
+    }
+
+    /// The word that an axis would have by now, had it gone on; within 0 and `max`.
+    fn expected(&self, axis: usize, from: u32, max: u32) -> i64 {
+        let from = i64::from(from);
+        let Some(earlier) = self.earlier.and_then(|words| words.get(axis)) else { return from };
+        let moved = (from - i64::from(*earlier)) * i64::from(self.age) / self.between;
+        (from + moved).clamp(0, i64::from(max))
+    }
+
+    fn position_k(&self) -> u32 {
+        if self.earlier.is_none() {
+            return POSITION_K;
+        }
+        (CONTINUED_K + self.age.max(1).ilog2()).min(POSITION_K)
     }
 }
 
@@ -300,6 +348,22 @@ mod tests {
             prop_assert_eq!(&round_trip(&codec, Some(&to), &to), &to);
         }
 
+        #[test]
+        fn what_goes_on_is_read(
+            codec in codecs(),
+            [first, from, to] in [transforms(), transforms(), transforms()],
+            age in 1..100_u32,
+            between in 1..9_u32,
+        ) {
+            let [first, from, to] = [first, from, to].map(|transform| words_of(&codec, &transform));
+            let baseline = Some(Baseline { words: &from, age, earlier: Some((&first, between)) });
+            let mut writer = BitWriter::new();
+            codec.write(baseline, &to, &mut writer);
+            let mut read = Vec::new();
+            codec.read(baseline, &mut BitReader::new(&writer.to_bytes()), &mut read).expect("what was just written");
+            prop_assert_eq!(read, to);
+        }
+
         /// A peer may send any bits: what is taken from them must survive a relay.
         #[test]
         fn whatever_is_read_does_not_drift(
@@ -326,6 +390,18 @@ mod tests {
         codec.write(Some(Baseline::new(&from, 1)), &to, &mut writer);
         // moved, three differences of which one is 100 steps (zig-zag 200), not turned, scale as it was
         assert_eq!(writer.bit_len(), 1 + (10 + 6 + 6) + 1 + 1);
+    }
+
+    #[test]
+    fn what_goes_on_as_it_went_is_shorter_still() {
+        let codec = TransformCodec::new(-512.0..512.0, 0.001, 11);
+        let at =
+            |tick: u8| words_of(&codec, &Transform::from_xyz(0.15 * f32::from(tick), 0.0, -0.02 * f32::from(tick)));
+        let (first, from, to) = (at(2), at(4), at(8));
+        let mut writer = BitWriter::new();
+        codec.write(Some(Baseline { words: &from, age: 4, earlier: Some((&first, 2)) }), &to, &mut writer);
+        // moved, three differences of zero in order 4, not turned, scale as it was
+        assert_eq!(writer.bit_len(), 1 + 3 * 5 + 1 + 1);
     }
 
     #[test]

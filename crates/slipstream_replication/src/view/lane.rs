@@ -5,6 +5,9 @@ use slipstream_wire::Tick;
 use crate::journal::Journal;
 use crate::record::{Head, age};
 
+/// A motion is measured over up to so many ticks: over a single one, half a step of error counts most.
+const EARLIER_EVERY: u32 = 4;
+
 const HAS_BASELINE: u8 = 1;
 const HAS_EARLIER: u8 = 2;
 const HAS_SENT: u8 = 4;
@@ -111,8 +114,11 @@ impl ViewedLane {
             if self.has(IS_PINNED) {
                 self.unpin(place, journal);
             }
-            self.earlier = self.baseline;
-            self.flags |= HAS_EARLIER;
+            // Connections that acknowledge alike take the same ones, and so share their records.
+            if !self.has(HAS_EARLIER) || self.baseline.get().is_multiple_of(EARLIER_EVERY) {
+                self.earlier = self.baseline;
+                self.flags |= HAS_EARLIER;
+            }
         }
         self.baseline = value;
         self.flags |= HAS_BASELINE;
