@@ -137,7 +137,7 @@ mod tests {
             Steps { position: 0.001, rotation_half: 1023, linear: 1.0 / 64.0, angular: 1.0 / 128.0 };
         let ratios = Ratios::new(&steps, 11, 60.0, [0.0, 0.0613, 0.0]);
         assert_eq!((ratios.advance, ratios.average, ratios.half_turn), (273_067, 503_316, 69_905));
-        assert_eq!((ratios.rotation_unit, ratios.average_turn), (185_545, 1_391_577));
+        assert_eq!((ratios.rotation_unit, ratios.average_turn), (185_545, 1_391_587));
         assert_eq!((ratios.drift, ratios.drift_speed), ([0, 1_071_295, 0], [0, 4, 0]));
         assert_eq!((ratios.rest, ratios.push, ratios.change), ([2, 2], [32, 64], [1024, 2048]));
         assert_eq!((ratios.position_fineness, ratios.angular_fineness, ratios.sixtieths), (0, 0, 256));
