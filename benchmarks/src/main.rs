@@ -14,6 +14,7 @@ mod allocator;
 mod bandwidth;
 mod components;
 mod cpu;
+mod cubes;
 mod memory;
 mod motion;
 mod peers;
@@ -55,6 +56,12 @@ enum Benchmark {
         #[arg(long)]
         single_threaded: bool,
     },
+    /// How small the recording of 901 cubes gets.
+    Cubes {
+        /// A recording, compressed with xz where its name ends so.
+        #[arg(long, value_name = "PATH")]
+        file: Option<PathBuf>,
+    },
     /// How the server's time grows with connections and entities.
     Scaling {
         /// Small worlds and few ticks: to see that it runs.
@@ -74,6 +81,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             if let Some(path) = json {
                 row::write_json(&rows, &path)?;
             }
+        }
+        Benchmark::Cubes { file } => {
+            cubes::run(file.as_deref())?;
         }
         Benchmark::Scaling { quick } => scaling::print(quick),
     }
