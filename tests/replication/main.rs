@@ -1,5 +1,6 @@
 //! What replication promises, one verb a file, over the simulated network with a virtual clock.
 
+mod audience;
 mod budget;
 mod copies;
 mod despawn;

@@ -216,9 +216,12 @@ fn batch_lane(
     if inbox.applied.is_some_and(|applied| !value.is_newer_than(applied)) {
         return;
     }
-    inbox.applied = Some(value);
     let mut shown = core::mem::take(&mut inbox.shown);
-    let Some(words) = inbox.at(value) else { return };
+    let Some(words) = inbox.at(value) else {
+        // A newer baseline has let it go within this frame: what it was coded for comes after it.
+        inbox.shown = shown;
+        return;
+    };
     let mut removed = Vec::new();
     let mut old = parts(&shown);
     for (component, new) in batches.lanes.get(lane).into_iter().flatten().zip(parts(words)) {
@@ -232,6 +235,7 @@ fn batch_lane(
     shown.clear();
     shown.extend_from_slice(words);
     inbox.shown = shown;
+    inbox.applied = Some(value);
     for component in removed {
         // What came before it must not come after it.
         flush(world, incoming, batches, component);

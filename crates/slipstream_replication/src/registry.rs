@@ -4,7 +4,7 @@
 //! peer numbers components and lanes alike however its code is ordered.
 
 use core::any::Any;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy::ecs::component::Mutable;
 use bevy::prelude::*;
@@ -179,7 +179,8 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
     }
 
     fn apply_batch(&self, world: &mut World, batch: &mut Batch) {
-        let Ok(mut decoded) = self.decoded.lock() else { return };
+        // A panic of an observer leaves nothing here that the next batch would not clear.
+        let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
         let decoded = &mut *decoded;
         decoded.values.clear();
         let mut dropped = Vec::new();

@@ -384,7 +384,7 @@ impl View {
             let Some(dense) = self.dense(entry.slot) else { continue };
             match entry.kind {
                 FlightKind::Value => {
-                    self.lanes[usize::from(entry.lane)][dense].set_pending(true, true);
+                    self.lanes[usize::from(entry.lane)][dense].set_pending(true, false);
                     self.queue(dense, now);
                 }
                 FlightKind::Spawn | FlightKind::Despawn => self.announce_again(dense, now),
