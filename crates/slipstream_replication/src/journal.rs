@@ -37,6 +37,8 @@ pub(crate) struct Journal {
     /// Entities that got a slot, or came into the local peer's hands, since the last seal: all of them is news.
     pub(crate) fresh: Vec<Entity>,
     scratch: Vec<u32>,
+    /// Counts the seals; the first is 1.
+    seals: u64,
 }
 
 impl Default for Journal {
@@ -49,6 +51,7 @@ impl Default for Journal {
             changed: Vec::new(),
             fresh: Vec::new(),
             scratch: Vec::new(),
+            seals: 0,
         }
     }
 }
@@ -67,6 +70,8 @@ struct LaneColumn {
     is_touched: Vec<bool>,
     /// Slots touched since the last seal.
     touched: Vec<u32>,
+    /// By slot, which seal gave it its newest value.
+    sealed: Vec<u64>,
 }
 
 impl Journal {
@@ -125,6 +130,7 @@ impl Journal {
         if column.is_touched.len() <= index {
             column.is_touched.resize(index + 1, false);
             column.histories.resize_with(index + 1, History::default);
+            column.sealed.resize(index + 1, 0);
         }
         if !core::mem::replace(&mut column.is_touched[index], true) {
             column.touched.push(slot);
@@ -134,6 +140,7 @@ impl Journal {
     /// Turns what was touched into versions of this tick.
     fn seal(&mut self, registry: &Registry) {
         self.fresh.clear();
+        self.seals += 1;
         for ((lane, column), changed) in registry.lanes.iter().zip(&mut self.lanes).zip(&mut self.changed) {
             changed.clear();
             for slot in column.touched.drain(..) {
@@ -156,10 +163,17 @@ impl Journal {
                     continue;
                 }
                 history.push(self.tick, &self.scratch, self.depth);
+                column.sealed[index] = self.seals;
                 changed.push(slot);
             }
             changed.sort_unstable();
         }
+    }
+
+    /// Whether a lane of a slot is among those that changed in this tick.
+    pub(crate) fn is_news(&self, slot: u32, lane: usize) -> bool {
+        let seal = self.lanes.get(lane).and_then(|column| column.sealed.get(slot as usize));
+        seal.is_some_and(|seal| *seal == self.seals)
     }
 
     /// A value this many ticks old is still kept, even if nobody pinned it.

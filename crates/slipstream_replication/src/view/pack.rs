@@ -56,6 +56,8 @@ pub(super) struct PackScratch {
     records: Vec<Outgoing>,
     announcements: Vec<Announcement>,
     updates: Vec<Outgoing>,
+    /// Slots in sight that changed.
+    seen: Vec<u32>,
     chunk: ChunkMemory,
 }
 
@@ -174,7 +176,9 @@ impl View {
             (shared.now, long_tick),
         );
         let changed = core::mem::take(&mut shared.journal.changed);
+        let mut seen = core::mem::take(&mut scratch.seen);
         for (lane, slots) in changed.iter().enumerate() {
+            let slots = self.news_in_sight(lane, slots, &mut seen, shared.journal);
             let options = &shared.registry.lanes[lane].options;
             if fits && is_for_all(options) && options.send_every <= 1 && !shared.client {
                 self.send_news(lane, slots, budget_bits, &mut writer, shared);
@@ -185,6 +189,7 @@ impl View {
             }
         }
         shared.journal.changed = changed;
+        scratch.seen = seen;
         if budget_bits > writer.bits() && !self.waiting.is_empty() {
             let left = budget_bits - writer.bits();
             self.send_waiting(viewer, left, &mut scratch, &mut writer, shared);
@@ -196,6 +201,24 @@ impl View {
         self.take_back(&chunk, shared.now);
         scratch.chunk = chunk;
         self.scratch = scratch;
+    }
+
+    /// The slots of a lane that changed, as far as this view is concerned: all of them where it sees about as many entities,
+    /// else those among the entities that it sees. The cost grows with what is visible, not with what there is.
+    fn news_in_sight<'a>(
+        &self,
+        lane: usize,
+        changed: &'a [u32],
+        seen: &'a mut Vec<u32>,
+        journal: &Journal,
+    ) -> &'a [u32] {
+        if changed.len() <= 2 * self.entities.len() {
+            return changed;
+        }
+        seen.clear();
+        seen.extend(self.entities.iter().map(|entity| entity.slot).filter(|slot| journal.is_news(*slot, lane)));
+        seen.sort_unstable();
+        seen
     }
 
     /// Sends a lane's new values at once, in order of slots.
