@@ -41,7 +41,7 @@ impl Peers {
         let hub = MemoryHub::new();
         let places = terms.connections as u32 + 1;
         let mut server = peer(NetworkingPlugin::server().max_connections(places), terms, register);
-        server.world_mut().spawn(Listen::memory(&hub));
+        server.world_mut().spawn(Listen::memory(&hub).max_links(places as usize));
         server.update();
         let clients = (0..terms.connections).map(|number| {
             let mut client = peer(NetworkingPlugin::client().name(format!("client {number}")), terms, register);
