@@ -11,20 +11,38 @@ use crate::scenario::Scenario;
 use crate::session::{Sent, Session, Step};
 
 /// What is replicated, and how finely: 1 mm and 11-bit smallest-three rotation for the pose, 1/64 m/s and 1/128 rad/s for the
-/// velocities; both in one lane.
+/// velocities; both in one value.
 ///
 /// The only place of the benchmarks that says how Slipstream sends bodies.
 pub fn register(app: &mut App) {
-    let linear = Vec3::coded_by(Quantised::new(-128.0..128.0, 1.0 / 64.0));
-    let angular = Vec3::coded_by(Quantised::new(-32.0..32.0, 1.0 / 128.0));
-    let motion = FieldsCodec::<Motion>::new()
-        .field("linear", |motion: &Motion| &motion.linear, |motion: &mut Motion| &mut motion.linear, linear)
-        .field("angular", |motion: &Motion| &motion.angular, |motion: &mut Motion| &mut motion.angular, angular)
-        .build();
-    app.replicate_transform(TransformCodec::new(RANGE, 0.001, 11)).lane("body");
-    app.replicate_with(motion).lane("body");
+    app.replicate_body::<Rigid>(KinematicCodec::new(RANGE, 0.001).linear(128.0, 1.0 / 64.0).angular(32.0, 1.0 / 128.0));
     app.replicate::<Health>();
     app.replicate::<Team>();
+}
+
+/// Pose and velocity of a body.
+struct Rigid;
+
+impl KinematicBody for Rigid {
+    type Pose = Transform;
+    type Motion = Motion;
+
+    fn body(pose: &Transform, motion: &Motion) -> BodyState {
+        BodyState {
+            position: pose.translation.to_array(),
+            rotation: pose.rotation.to_array(),
+            linear: motion.linear.to_array(),
+            angular: motion.angular.to_array(),
+        }
+    }
+
+    fn pose(body: &BodyState) -> Transform {
+        Transform::from_translation(body.position.into()).with_rotation(Quat::from_array(body.rotation))
+    }
+
+    fn motion(body: &BodyState) -> Motion {
+        Motion { linear: body.linear.into(), angular: body.angular.into() }
+    }
 }
 
 /// Spawns the bodies of a scenario on the server, where they are at tick 0. `visible` says who sees each.

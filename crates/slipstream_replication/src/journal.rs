@@ -106,7 +106,7 @@ impl Journal {
     }
 
     /// Notes a component's new words; nothing happens when they are what they were.
-    fn note(&mut self, slot: u32, component: usize, words: Option<&[u32]>) {
+    pub(crate) fn note(&mut self, slot: u32, component: usize, words: Option<&[u32]>) {
         let index = slot as usize;
         let Some(column) = self.columns.get_mut(component) else { return };
         if column.present.len() <= index {

@@ -45,6 +45,7 @@
 mod apply;
 mod arena;
 mod batch;
+mod body;
 mod codec;
 mod error;
 mod field;
@@ -64,6 +65,7 @@ mod slots;
 mod systems;
 mod view;
 
+pub use body::KinematicBody;
 pub use codec::{
     Codec, MAX_COMPONENT_WORDS, NameEntities, RelationshipCodec, ResolveEntities, SerdeCodec, TransformCodec,
 };
@@ -84,5 +86,6 @@ pub use registration::{AppReplicateExt, Registration};
 pub use registry::{Direction, MAX_LANES};
 pub use replicated::{Importance, OwnedBy, Remote, RemoteTick, Replicated, Slot, VisibleTo};
 pub use slipstream_derive::NetworkCodec;
+pub use slipstream_wire::{BodyState, KinematicCodec};
 pub use systems::ReplicationSystems;
 pub use view::ReplicationStats;

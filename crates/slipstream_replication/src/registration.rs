@@ -6,13 +6,16 @@ use bevy::ecs::component::Mutable;
 use bevy::ecs::relationship::Relationship;
 use bevy::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
+use slipstream_wire::KinematicCodec;
 
+use crate::body::{BodyComponent, KinematicBody, journal_bodies, journal_body_removal};
 use crate::codec::{Codec, RelationshipCodec, SerdeCodec, TransformCodec};
 use crate::field::{ByField, NetworkCodec, StepCodec};
 use crate::interest::Audience;
 use crate::journal::{journal_changes, journal_removal};
 use crate::registry::{
-    ApplyMode, Decoded, Direction, LaneOptions, Registry, TypedComponent, set_all_anew, set_all_in_place,
+    ApplyMode, Decoded, Direction, ErasedComponent, LaneOptions, Registry, TypedComponent, set_all_anew,
+    set_all_in_place,
 };
 use crate::systems::ReplicationSystems;
 
@@ -41,6 +44,10 @@ pub trait AppReplicateExt {
         self.replicate_with(codec)
     }
 
+    /// Replicates a rigid body: the pose and the velocity of every [`Replicated`](crate::Replicated) entity that has both,
+    /// as one value. What the velocity foretells of the pose is not sent. See [`KinematicCodec`].
+    fn replicate_body<B: KinematicBody>(&mut self, codec: KinematicCodec) -> Registration<'_, B>;
+
     /// Replicates a relationship, such as `ChildOf`, between replicated entities.
     ///
     /// It appears on the receiver once both ends exist there.
@@ -65,6 +72,15 @@ impl AppReplicateExt for App {
         register(self, Arc::new(codec), set_mutable::<C>, set_all_in_place::<C>, ApplyMode::Always)
     }
 
+    fn replicate_body<B: KinematicBody>(&mut self, codec: KinematicCodec) -> Registration<'_, B> {
+        if add::<B>(self, BodyComponent::<B>::new(codec)) {
+            self.add_systems(FixedPostUpdate, journal_bodies::<B>.in_set(ReplicationSystems::Journal))
+                .add_observer(journal_body_removal::<B, B::Pose>)
+                .add_observer(journal_body_removal::<B, B::Motion>);
+        }
+        Registration { app: self, marker: core::marker::PhantomData }
+    }
+
     fn replicate_relationship<R: Relationship>(&mut self) -> Registration<'_, R> {
         register(self, Arc::new(RelationshipCodec), insert_anew::<R>, set_all_anew::<R>, ApplyMode::WhenResolved)
     }
@@ -77,16 +93,21 @@ fn register<C: Component>(
     set_all: fn(&mut World, &mut Decoded<C>),
     mode: ApplyMode,
 ) -> Registration<'_, C> {
-    app.init_resource::<Registry>();
-    let name = name_of::<C>();
-    let mut registry = app.world_mut().resource_mut::<Registry>();
-    let first = registry.entry(&name).is_none();
-    registry.add(name, Arc::new(TypedComponent { codec, set, set_all, mode, decoded: Mutex::default() }));
-    if first {
+    if add::<C>(app, Arc::new(TypedComponent { codec, set, set_all, mode, decoded: Mutex::default() })) {
         app.add_systems(FixedPostUpdate, journal_changes::<C>.in_set(ReplicationSystems::Journal))
             .add_observer(journal_removal::<C>);
     }
     Registration { app, marker: core::marker::PhantomData }
+}
+
+/// Whether `C` had not been registered before.
+fn add<C>(app: &mut App, erased: Arc<dyn ErasedComponent>) -> bool {
+    app.init_resource::<Registry>();
+    let name = name_of::<C>();
+    let mut registry = app.world_mut().resource_mut::<Registry>();
+    let first = registry.entry(&name).is_none();
+    registry.add(name, erased);
+    first
 }
 
 fn set_mutable<C: Component<Mutability = Mutable>>(entity: &mut EntityWorldMut, value: C) {
@@ -105,7 +126,7 @@ fn name_of<C>() -> String {
     core::any::type_name::<C>().to_owned()
 }
 
-impl<C: Component> Registration<'_, C> {
+impl<C> Registration<'_, C> {
     /// Sends at most every `ticks` ticks. The newest value is always sent in the end.
     pub fn send_every(self, ticks: u32) -> Self {
         self.option(|options| options.send_every = ticks.max(1))

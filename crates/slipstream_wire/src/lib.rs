@@ -24,6 +24,7 @@
 //! | whole numbers | `write_varint`, `write_exp_golomb`, `write_rice`, their signed and reading halves, [`zigzag_encode`] |
 //! | wrapping counters | [`Tick`], [`Sequence`] |
 //! | quantisers | [`Quantizer`], [`AngleQuantizer`], [`UnitVectorQuantizer`], [`SmallestThree`] |
+//! | rigid bodies | [`KinematicCodec`] |
 //!
 //! # Example
 //!
@@ -56,6 +57,7 @@ mod bit_writer;
 pub mod dense;
 mod error;
 mod exp_golomb;
+mod kinematic;
 mod quantizer;
 pub mod range_coder;
 mod rice;
@@ -72,6 +74,7 @@ pub use bit_reader::BitReader;
 pub use bit_writer::BitWriter;
 pub use error::WireError;
 pub use exp_golomb::exp_golomb_bits;
+pub use kinematic::{BitsByPart, BodyState, KinematicCodec};
 pub use quantizer::{Quantizer, QuantizerRange};
 pub use sequence::Sequence;
 pub use smallest_three::{QuantizedRotation, SmallestThree};
