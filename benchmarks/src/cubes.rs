@@ -124,7 +124,9 @@ fn send(
     mut decode: impl FnMut(&[Body], &[u8]) -> Result<Vec<Body>, Box<dyn Error>>,
 ) -> Result<Sent, Box<dyn Error>> {
     if frames.len() <= HORIZON {
-        return Err(format!("a recording of more than {HORIZON} frames is needed, this one has {}", frames.len()).into());
+        return Err(
+            format!("a recording of more than {HORIZON} frames is needed, this one has {}", frames.len()).into()
+        );
     }
     let mut decoded = frames[..HORIZON].to_vec();
     let mut sent = Sent::default();

@@ -18,6 +18,7 @@ mod cubes;
 mod memory;
 mod motion;
 mod peers;
+mod profile;
 mod replication;
 mod replicon;
 mod row;
@@ -56,6 +57,8 @@ enum Benchmark {
         #[arg(long)]
         single_threaded: bool,
     },
+    /// Slipstream alone on one piece of work, for a profiler to look at.
+    Profile(profile::Work),
     /// How small the recording of 901 cubes gets.
     Cubes {
         /// A recording, compressed with xz where its name ends so.
@@ -85,6 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Benchmark::Cubes { file } => {
             cubes::run(file.as_deref())?;
         }
+        Benchmark::Profile(work) => profile::run(&work),
         Benchmark::Scaling { quick } => scaling::print(quick),
     }
     Ok(())

@@ -33,9 +33,7 @@ pub fn rows(quick: bool) -> Vec<Row> {
     };
     let (replicon, priority) = best_of_replicon(&scenario, ticks);
     let name = format!("staleness, {} moving at 3 kB/s", crate::row::figure(BODIES as f64));
-    let peers = [
-        (format!("bevy_replicon 0.44.3, {priority}"), replicon),
-    ];
+    let peers = [(format!("bevy_replicon 0.44.3, {priority}"), replicon)];
     let mut rows = Vec::new();
     for (peer_name, theirs) in &peers {
         for (percentile, share) in PERCENTILES {

@@ -13,6 +13,7 @@ use slipstream_wire::Tick;
 
 use crate::codec::NameEntities;
 use crate::history::History;
+use crate::news::News;
 use crate::registry::{ComponentCodec, Direction, Registry};
 use crate::replicated::Slot;
 
@@ -32,8 +33,8 @@ pub(crate) struct Journal {
     depth: usize,
     columns: Vec<Column>,
     lanes: Vec<LaneColumn>,
-    /// By lane, the slots whose value is new in this tick, ascending.
-    pub(crate) changed: Vec<Vec<u32>>,
+    /// By lane, what is new in this tick.
+    pub(crate) news: Vec<News>,
     /// Entities that got a slot, or came into the local peer's hands, since the last seal: all of them is news.
     pub(crate) fresh: Vec<Entity>,
     scratch: Vec<u32>,
@@ -48,7 +49,7 @@ impl Default for Journal {
             depth: MIN_DEPTH,
             columns: Vec::new(),
             lanes: Vec::new(),
-            changed: Vec::new(),
+            news: Vec::new(),
             fresh: Vec::new(),
             scratch: Vec::new(),
             seals: 0,
@@ -70,8 +71,6 @@ struct LaneColumn {
     is_touched: Vec<bool>,
     /// Slots touched since the last seal.
     touched: Vec<u32>,
-    /// By slot, which seal gave it its newest value.
-    sealed: Vec<u64>,
 }
 
 impl Journal {
@@ -79,7 +78,7 @@ impl Journal {
     pub(crate) fn shape(&mut self, registry: &Registry) {
         self.columns = registry.components.iter().map(|entry| Column { lane: entry.lane, ..default() }).collect();
         self.lanes = registry.lanes.iter().map(|_| LaneColumn::default()).collect();
-        self.changed = registry.lanes.iter().map(|_| Vec::new()).collect();
+        self.news = registry.lanes.iter().map(|_| News::default()).collect();
     }
 
     pub(crate) fn history(&self, slot: u32, lane: usize) -> Option<&History> {
@@ -130,7 +129,6 @@ impl Journal {
         if column.is_touched.len() <= index {
             column.is_touched.resize(index + 1, false);
             column.histories.resize_with(index + 1, History::default);
-            column.sealed.resize(index + 1, 0);
         }
         if !core::mem::replace(&mut column.is_touched[index], true) {
             column.touched.push(slot);
@@ -141,7 +139,7 @@ impl Journal {
     fn seal(&mut self, registry: &Registry) {
         self.fresh.clear();
         self.seals += 1;
-        for ((lane, column), changed) in registry.lanes.iter().zip(&mut self.lanes).zip(&mut self.changed) {
+        for ((lane, column), changed) in registry.lanes.iter().zip(&mut self.lanes).zip(&mut self.news) {
             changed.clear();
             for slot in column.touched.drain(..) {
                 let index = slot as usize;
@@ -163,17 +161,15 @@ impl Journal {
                     continue;
                 }
                 history.push(self.tick, &self.scratch, self.depth);
-                column.sealed[index] = self.seals;
-                changed.push(slot);
+                changed.add(slot, self.seals);
             }
-            changed.sort_unstable();
+            changed.pages.sort_unstable();
         }
     }
 
-    /// Whether a lane of a slot is among those that changed in this tick.
-    pub(crate) fn is_news(&self, slot: u32, lane: usize) -> bool {
-        let seal = self.lanes.get(lane).and_then(|column| column.sealed.get(slot as usize));
-        seal.is_some_and(|seal| *seal == self.seals)
+    /// Which seal this is.
+    pub(crate) fn seals(&self) -> u64 {
+        self.seals
     }
 
     /// A value this many ticks old is still kept, even if nobody pinned it.

@@ -54,6 +54,7 @@ mod incoming;
 mod interest;
 mod journal;
 mod lifecycle;
+mod news;
 mod ownership;
 mod plugin;
 mod record;

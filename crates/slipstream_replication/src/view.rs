@@ -5,11 +5,15 @@
 
 mod chunk;
 mod delivery;
+mod group;
 mod index;
 mod lane;
+mod news;
 mod pack;
+mod waiting;
 
 pub(crate) use self::delivery::settle_deliveries;
+pub(crate) use self::index::PAGE;
 pub(crate) use self::pack::pack_connections;
 
 use std::collections::VecDeque;
@@ -18,8 +22,8 @@ use bevy::prelude::*;
 use slipstream_wire::Tick;
 
 use self::delivery::{Flight, FlightEntry};
+use self::group::LaneView;
 use self::index::SlotIndex;
-use self::lane::ViewedLane;
 use self::pack::PackScratch;
 use crate::interest::Interest;
 use crate::journal::Journal;
@@ -82,8 +86,7 @@ pub(crate) struct ViewedEntity {
 #[require(Interest)]
 pub(crate) struct View {
     entities: Vec<ViewedEntity>,
-    /// By lane, then by dense index.
-    lanes: Vec<Vec<ViewedLane>>,
+    lanes: Vec<LaneView>,
     index: SlotIndex,
     /// Dense indices of entities with something to send.
     waiting: Vec<u32>,
@@ -107,7 +110,7 @@ impl View {
     pub(crate) fn new(lane_count: usize) -> Self {
         Self {
             entities: Vec::new(),
-            lanes: vec![Vec::new(); lane_count],
+            lanes: (0..lane_count).map(|_| LaneView::default()).collect(),
             index: SlotIndex::default(),
             waiting: Vec::new(),
             flights: VecDeque::new(),
@@ -133,7 +136,7 @@ impl View {
     /// A lane of a slot has a new value, which is not sent at once.
     fn mark(&mut self, slot: u32, lane: usize, journal: &mut Journal) {
         if let Some(dense) = self.dense(slot) {
-            let viewed = &mut self.lanes[lane][dense];
+            let viewed = self.lanes[lane].own(dense, slot, &self.index);
             viewed.keep_baseline((slot, lane), journal);
             viewed.set_pending(true, false);
             if self.phase(dense) != Phase::Frozen {
@@ -160,7 +163,7 @@ impl View {
                 // Back, perhaps before its despawn was acknowledged: a new epoch, so that neither can be mistaken for the
                 // other.
                 entity.announced_by = None;
-                self.index.raise_epoch(slot);
+                self.index.raise_epoch(slot, now);
                 self.index.set_phase(slot, Phase::Unannounced);
                 self.mark_all(dense, now);
             }
@@ -178,9 +181,9 @@ impl View {
             queued: false,
         });
         for lane in &mut self.lanes {
-            lane.push(ViewedLane::default());
+            lane.push();
         }
-        self.index.raise_epoch(slot);
+        self.index.raise_epoch(slot, now);
         self.index.set(slot, dense);
         self.index.set_phase(slot, if known { Phase::Known } else { Phase::Unannounced });
         if let Some(entry) = slots.entries.get_mut(slot as usize) {
@@ -191,8 +194,9 @@ impl View {
 
     /// Every lane's newest value must be sent.
     fn mark_all(&mut self, dense: usize, now: Tick) {
+        let slot = self.entities[dense].slot;
         for lane in &mut self.lanes {
-            lane[dense].set_pending(true, false);
+            lane.own(dense, slot, &self.index).set_pending(true, false);
         }
         self.queue(dense, now);
     }
@@ -200,7 +204,7 @@ impl View {
     /// The owner of an entity told a value of a lane.
     pub(crate) fn note_told(&mut self, slot: u32, lane: usize) {
         if let Some(dense) = self.dense(slot) {
-            self.lanes[lane][dense].set_told(true);
+            self.lanes[lane].own(dense, slot, &self.index).set_told(true);
         }
     }
 
@@ -213,7 +217,7 @@ impl View {
             _ => {
                 self.forget_baselines(dense, journal);
                 for lane in &mut self.lanes {
-                    lane[dense].set_told(false);
+                    lane.own(dense, slot, &self.index).set_told(false);
                 }
                 self.index.set_phase(slot, Phase::Leaving);
                 self.entities[dense].announced_by = None;
@@ -233,7 +237,7 @@ impl View {
     fn forget_baselines(&mut self, dense: usize, journal: &mut Journal) {
         let slot = self.entities[dense].slot;
         for (lane, viewed) in self.lanes.iter_mut().enumerate() {
-            viewed[dense].forget_baseline((slot, lane), journal);
+            viewed.own(dense, slot, &self.index).forget_baseline((slot, lane), journal);
         }
     }
 
@@ -275,7 +279,7 @@ impl View {
         for dense in 0..self.entities.len() {
             self.forget_baselines(dense, journal);
             let slot = self.entities[dense].slot;
-            self.index.raise_epoch(slot);
+            self.index.raise_epoch(slot, now);
             self.entities[dense].announced_by = None;
             if matches!(self.phase(dense), Phase::Leaving | Phase::Frozen) {
                 // What it kept frozen it has lost with the rest.

@@ -4,10 +4,15 @@ use slipstream_connection::{Endpoint, channels};
 use slipstream_wire::{BitWriter, Tick, exp_golomb_bits};
 
 use super::delivery::{Flight, FlightEntry, FlightKind};
-use crate::arena::Body;
+use super::index::PAGE;
+use crate::arena::{Body, Run, RunKey};
 use crate::record::{ANNOUNCED_GAP_K, COUNT_BITS, EPOCH_BITS, GAP_K, GENERATION_K, Head, lane_bits, write_tick};
 
 const MAX_SECTION: u32 = 1 << COUNT_BITS;
+/// Bits of a section, a gap and a head at their longest, generously.
+const OVERHEAD: usize = 1 + 6 + COUNT_BITS as usize + 64 + 1 + 3 * 64;
+/// Bits of a chunk before and after its sections.
+const CHUNK_HEAD: usize = 40;
 
 /// One lane of an entity, as it goes out.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +20,6 @@ pub(super) struct Outgoing {
     pub(super) slot: u32,
     pub(super) dense: u32,
     pub(super) lane: u8,
-    pub(super) epoch: u8,
     pub(super) value: Tick,
     pub(super) head: Head,
     pub(super) body: Body,
@@ -47,10 +51,10 @@ struct Section {
 }
 
 impl Section {
-    /// Whether a record may follow: of the same lane, a later slot, and within what the count can say.
+    /// Whether `count` records may follow: of the same lane, a later slot, and within what the count can say.
     #[inline]
-    fn continues_with(&self, record: &Outgoing) -> bool {
-        self.lane == record.lane && record.slot >= self.next_slot && self.count < MAX_SECTION
+    fn continues_with(&self, lane: u8, slot: u32, count: u32) -> bool {
+        self.lane == lane && slot >= self.next_slot && self.count + count <= MAX_SECTION
     }
 }
 
@@ -154,7 +158,7 @@ impl<'a> ChunkWriter<'a> {
         self.announced_until = Some(said.slot + 1);
         writer.write_bool(said.generation.is_some());
         let kind = if said.generation.is_some() { FlightKind::Spawn } else { FlightKind::Despawn };
-        let entry = FlightEntry { slot: said.slot, value: self.now, epoch: said.epoch, lane: 0, kind };
+        let entry = FlightEntry { slot: said.slot, value: self.now, members: 0, lane: 0, kind };
         self.entries.push(entry);
         let Some(generation) = said.generation else {
             writer.write_bool(said.freezes);
@@ -185,7 +189,7 @@ impl<'a> ChunkWriter<'a> {
     pub(super) fn update(&mut self, record: &Outgoing, arena: &[u64]) {
         // The usual case: the section is open, the head as before, the slot the next or near it, and there is room.
         if let Some(section) = &mut self.section
-            && section.continues_with(record)
+            && section.continues_with(record.lane, record.slot, 1)
             && section.head == record.head
         {
             let gap = u64::from(record.slot.wrapping_sub(section.next_slot));
@@ -205,7 +209,7 @@ impl<'a> ChunkWriter<'a> {
                 self.entries.push(FlightEntry {
                     slot: record.slot,
                     value: record.value,
-                    epoch: record.epoch,
+                    members: 0,
                     lane: record.lane,
                     kind: FlightKind::Value,
                 });
@@ -215,33 +219,68 @@ impl<'a> ChunkWriter<'a> {
         self.update_slowly(record, arena);
     }
 
+    /// Adds the records of a group of a page, or not, where they fit no datagram together.
+    #[inline]
+    pub(super) fn run(&mut self, key: RunKey, run: Run, arena: &[u64]) -> bool {
+        let first_slot = key.page * PAGE + key.members.trailing_zeros();
+        let count = key.members.count_ones();
+        if OVERHEAD + run.bits as usize > self.limit.saturating_sub(CHUNK_HEAD) {
+            return false;
+        }
+        if self.is_open && self.memory.writer.bit_len() + OVERHEAD + run.bits as usize > self.limit {
+            self.finish();
+        }
+        let lane = key.lane as u8;
+        self.open_section(lane, first_slot, count);
+        let reads_on = self.reads_on(lane);
+        let Some(section) = &mut self.section else { return false };
+        let writer = &mut self.memory.writer;
+        writer.write_exp_golomb(u64::from(first_slot.wrapping_sub(section.next_slot)), GAP_K);
+        writer.write_bool(section.head == key.head);
+        if section.head != key.head {
+            key.head.write(reads_on, writer);
+            section.head = key.head;
+        }
+        writer.copy_bits(arena, run.start as usize, run.bits as usize);
+        section.count += count;
+        section.next_slot = key.page * PAGE + PAGE - key.members.leading_zeros();
+        self.entries.push(FlightEntry {
+            slot: key.page * PAGE,
+            value: self.now,
+            members: key.members,
+            lane,
+            kind: FlightKind::Run,
+        });
+        true
+    }
+
+    /// Opens the chunk and a section of the lane, unless one is open that can go on at `slot` with `count` more records.
+    #[inline]
+    fn open_section(&mut self, lane: u8, slot: u32, count: u32) {
+        self.open();
+        if self.section.is_some_and(|section| section.continues_with(lane, slot, count)) {
+            return;
+        }
+        self.close_section();
+        if self.announced_until.take().is_some() {
+            self.memory.writer.write_bool(false);
+        }
+        let writer = &mut self.memory.writer;
+        writer.write_bool(true);
+        writer.write_bits(u64::from(lane), lane_bits(self.lanes));
+        let count_at = writer.bit_len();
+        writer.write_bits(0, COUNT_BITS);
+        let head = Head { value_age: u32::MAX, ..Head::default() };
+        self.section = Some(Section { lane, count: 0, count_at, next_slot: 0, head });
+    }
+
     #[cold]
     fn update_slowly(&mut self, record: &Outgoing, arena: &[u64]) {
-        // Generous: section, gap and head at their longest.
-        const OVERHEAD: usize = 1 + 6 + COUNT_BITS as usize + 64 + 1 + 3 * 64;
         let longest = record.body.bits as usize + OVERHEAD;
         if self.is_open && self.memory.writer.bit_len() + longest > self.limit {
             self.finish();
         }
-        self.open();
-        if self.section.is_none_or(|section| !section.continues_with(record)) {
-            self.close_section();
-            if self.announced_until.take().is_some() {
-                self.memory.writer.write_bool(false);
-            }
-            let writer = &mut self.memory.writer;
-            writer.write_bool(true);
-            writer.write_bits(u64::from(record.lane), lane_bits(self.lanes));
-            let count_at = writer.bit_len();
-            writer.write_bits(0, COUNT_BITS);
-            self.section = Some(Section {
-                lane: record.lane,
-                count: 0,
-                count_at,
-                next_slot: 0,
-                head: Head { value_age: u32::MAX, ..Head::default() },
-            });
-        }
+        self.open_section(record.lane, record.slot, 1);
         let reads_on = self.reads_on(record.lane);
         let Some(section) = &mut self.section else { return };
         let writer = &mut self.memory.writer;
@@ -257,7 +296,7 @@ impl<'a> ChunkWriter<'a> {
         self.entries.push(FlightEntry {
             slot: record.slot,
             value: record.value,
-            epoch: record.epoch,
+            members: 0,
             lane: record.lane,
             kind: FlightKind::Value,
         });

@@ -1,14 +1,19 @@
 //! From slot to dense index, in pages, so that memory grows with what is visible.
 
+use slipstream_wire::Tick;
+
 use super::Phase;
 
-const PAGE: usize = 256;
+/// Slots of a page: one bit each in a `u32`.
+pub(crate) const PAGE: u32 = 32;
 
 /// What a view knows of a slot.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cell {
     /// Dense index plus one; 0 where the slot is not viewed.
     dense: u32,
+    /// When the epoch began: what was sent before is of no account.
+    pub(super) since: Tick,
     /// The last epoch used for this slot on this connection.
     pub(super) epoch: u8,
     pub(super) phase: Phase,
@@ -20,26 +25,65 @@ impl Cell {
     pub(super) fn dense(self) -> Option<usize> {
         (self.dense as usize).checked_sub(1)
     }
+
+    /// The dense index, where the slot is viewed and has been since before something was sent at `then`.
+    #[inline]
+    pub(super) fn dense_since(self, then: Tick) -> Option<usize> {
+        self.dense().filter(|_| !self.since.is_newer_than(then))
+    }
+}
+
+/// Cells of neighbouring slots.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Page {
+    cells: [Cell; PAGE as usize],
+    /// When the last epoch of a slot of it began.
+    pub(super) since: Tick,
+}
+
+impl Page {
+    #[inline]
+    pub(super) fn cell(&self, bit: u32) -> Cell {
+        self.cells[(bit % PAGE) as usize]
+    }
 }
 
 /// A paged array by slot. A page exists once one of its slots has been viewed.
 #[derive(Debug, Default)]
 pub(super) struct SlotIndex {
-    pages: Vec<Option<Box<[Cell; PAGE]>>>,
+    /// By slot over [`PAGE`], where the page is, plus one; 0 where there is none.
+    places: Vec<u32>,
+    pages: Vec<Page>,
+    /// The page numbers, by place.
+    numbers: Vec<u32>,
 }
 
 impl SlotIndex {
     #[inline]
     pub(super) fn cell(&self, slot: u32) -> Cell {
-        match self.pages.get(slot as usize / PAGE) {
-            Some(Some(page)) => page[slot as usize % PAGE],
-            _ => Cell::default(),
-        }
+        self.place(slot / PAGE).map_or_else(Cell::default, |place| self.pages[place].cell(slot))
     }
 
     #[inline]
     pub(super) fn get(&self, slot: u32) -> Option<usize> {
         self.cell(slot).dense()
+    }
+
+    /// Where a page is.
+    #[inline]
+    pub(super) fn place(&self, number: u32) -> Option<usize> {
+        self.places.get(number as usize).and_then(|place| (*place as usize).checked_sub(1))
+    }
+
+    #[inline]
+    pub(super) fn page(&self, place: usize) -> &Page {
+        &self.pages[place]
+    }
+
+    /// The numbers of all pages, by place.
+    #[inline]
+    pub(super) fn numbers(&self) -> &[u32] {
+        &self.numbers
     }
 
     pub(super) fn set(&mut self, slot: u32, dense: usize) {
@@ -55,17 +99,26 @@ impl SlotIndex {
     }
 
     /// A new epoch for the slot: it differs from those of everything that may still be on its way.
-    pub(super) fn raise_epoch(&mut self, slot: u32) {
+    pub(super) fn raise_epoch(&mut self, slot: u32, now: Tick) {
         let cell = self.cell_mut(slot);
         cell.epoch = cell.epoch.wrapping_add(1);
+        cell.since = now;
+        if let Some(place) = self.place(slot / PAGE) {
+            self.pages[place].since = now;
+        }
     }
 
     fn cell_mut(&mut self, slot: u32) -> &mut Cell {
-        let page = slot as usize / PAGE;
-        if self.pages.len() <= page {
-            self.pages.resize_with(page + 1, || None);
+        let number = slot / PAGE;
+        if self.places.len() <= number as usize {
+            self.places.resize(number as usize + 1, 0);
         }
-        let page = self.pages[page].get_or_insert_with(|| Box::new([Cell::default(); PAGE]));
-        &mut page[slot as usize % PAGE]
+        if self.places[number as usize] == 0 {
+            self.pages.push(Page::default());
+            self.numbers.push(number);
+            self.places[number as usize] = self.pages.len() as u32;
+        }
+        let place = self.places[number as usize] as usize - 1;
+        &mut self.pages[place].cells[(slot % PAGE) as usize]
     }
 }

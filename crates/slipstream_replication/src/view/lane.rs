@@ -17,7 +17,7 @@ const IS_TOLD: u8 = 32;
 const IS_PINNED: u8 = 64;
 
 /// Ticks of values rather than values: which of the lane's versions the other side has, and which was sent.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ViewedLane {
     /// The newest value the other side has decoded and stored.
     baseline: Tick,
@@ -83,6 +83,19 @@ impl ViewedLane {
         repeated
     }
 
+    /// Whether it is as plain as what many have in common: sent, known to the other side, nothing special.
+    #[inline]
+    pub(crate) fn may_join(self) -> bool {
+        self.flags & !HAS_EARLIER == HAS_BASELINE | HAS_SENT
+    }
+
+    /// Whether the baseline is so old that it would soon be let go of, and not pinned yet.
+    #[inline]
+    pub(crate) fn must_pin(self, journal: &Journal) -> bool {
+        HAS_BASELINE == self.flags & (HAS_BASELINE | IS_PINNED)
+            && age(journal.tick, self.baseline) >= journal.depth() / 2
+    }
+
     /// How a record of `value` is coded for this connection at `now`.
     #[inline]
     pub(crate) fn head(self, value: Tick, now: Tick, continues_motion: bool, depth: u32) -> Head {
@@ -127,9 +140,7 @@ impl ViewedLane {
     /// Keeps the baseline, where it is so old that it would soon be let go of.
     #[inline]
     pub(crate) fn keep_baseline(&mut self, place: (u32, usize), journal: &mut Journal) {
-        let old = HAS_BASELINE == self.flags & (HAS_BASELINE | IS_PINNED)
-            && age(journal.tick, self.baseline) >= journal.depth() / 2;
-        if old {
+        if self.must_pin(journal) {
             self.pin(place, journal);
         }
     }
