@@ -59,7 +59,7 @@ fn each_player_controls_its_own() {
     assert!(harness.remote::<Secret>(alice, alices).is_some());
     assert!(harness.remote::<Secret>(alice, hosts).is_none() && harness.remote::<Secret>(bob, hosts).is_none());
     let peer = harness.server().world().resource::<LocalPeer>().0;
-    assert_eq!(harness.remote::<OwnedBy>(bob, hosts), Some(&OwnedBy(peer)));
+    assert_eq!(harness.remote::<OwnedBy>(bob, hosts).map(|owner| owner.peer), Some(peer));
 }
 
 #[test]

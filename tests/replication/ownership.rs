@@ -35,7 +35,7 @@ fn every_peer_knows_the_owner_and_the_owner_controls() {
     let entity = owned_by(&mut harness, alice);
     let peer = harness.client(alice).world().resource::<LocalPeer>().0;
     for client in [alice, bob] {
-        assert_eq!(harness.remote::<OwnedBy>(client, entity), Some(&OwnedBy(peer)));
+        assert_eq!(harness.remote::<OwnedBy>(client, entity).map(|owner| owner.peer), Some(peer));
     }
     assert!(controls(&harness, alice, entity) && !controls(&harness, bob, entity));
 }

@@ -72,4 +72,4 @@ pub use simulated_network::{ConditionedQueue, NetworkConditions, QueueCounters, 
 pub use stats::PeerStats;
 
 /// Version of the wire format. Two peers with different versions refuse each other and name both versions.
-pub const WIRE_VERSION: u16 = 2;
+pub const WIRE_VERSION: u16 = 3;

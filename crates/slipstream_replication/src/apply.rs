@@ -20,6 +20,11 @@ use crate::view::View;
 /// Applies what arrived on every connection.
 pub(crate) fn apply_records(world: &mut World, connections: &mut QueryState<Entity, (With<Incoming>, With<Endpoint>)>) {
     let connections: Vec<Entity> = connections.iter(world).collect();
+    for (owner, slot) in core::mem::take(&mut world.resource_mut::<Slots>().granted) {
+        if let Some(mut incoming) = world.get_mut::<Incoming>(owner) {
+            incoming.granted.insert(slot);
+        }
+    }
     for connection in connections {
         let Some(mut endpoint) = world.get_mut::<Endpoint>(connection) else { continue };
         let chunks: Vec<Vec<u8>> = endpoint.drain(channels::RECORDS).collect();

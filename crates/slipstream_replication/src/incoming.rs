@@ -6,7 +6,7 @@
 
 mod lane;
 
-use bevy::platform::collections::HashMap;
+use bevy::platform::collections::{HashMap, HashSet};
 use bevy::prelude::*;
 use slipstream_connection::NetworkId;
 use slipstream_wire::{Baseline, BitReader, Tick, WireError};
@@ -14,7 +14,7 @@ use slipstream_wire::{Baseline, BitReader, Tick, WireError};
 use self::lane::LaneInbox;
 use crate::error::RecordError;
 use crate::record::{
-    ANNOUNCED_GAP_K, COUNT_BITS, EPOCH_BITS, GAP_K, GENERATION_K, Head, lane_bits, read_body, read_tick,
+    ANNOUNCED_GAP_K, COUNT_BITS, EPOCH_BITS, GAP_K, GENERATION_K, Head, TERM_BITS, lane_bits, read_body, read_tick,
 };
 use crate::registry::{Direction, References, Registry};
 use crate::slots::Slots;
@@ -55,12 +55,12 @@ pub(crate) enum Change {
 /// One stay of one entity in a slot, as far as this connection knows.
 #[derive(Debug)]
 pub(crate) struct Incarnation {
+    /// Where an owner speaks, its whole term.
     pub(crate) generation: u32,
+    /// Where an owner speaks, the low bits of its term.
     pub(crate) epoch: u8,
     /// The tick of the chunk that announced it.
     since: Tick,
-    /// Which owner of the entity this is, counted; only where an owner speaks.
-    term: u32,
     /// At most one incarnation of a slot has an entity.
     pub(crate) entity: Option<Entity>,
     pub(crate) lanes: Vec<LaneInbox>,
@@ -78,6 +78,8 @@ struct SlotInbox {
 #[derive(Component, Debug, Default)]
 pub(crate) struct Incoming {
     slots: HashMap<u32, SlotInbox>,
+    /// On a server: the slots that the connection owns or owned.
+    pub(crate) granted: HashSet<u32>,
     pub(crate) newest_tick: Option<Tick>,
     /// Lanes with references to entities that don't exist here (yet): (slot, lane).
     pub(crate) unresolved: Vec<(u32, usize)>,
@@ -195,7 +197,13 @@ impl Incoming {
         let (mut next_slot, mut head) = (0, None);
         for _ in 0..count {
             let slot = read_slot(&mut next_slot, GAP_K, reader)?;
-            let (epoch, heeded) = self.subject(now, slot, registry, speaker)?;
+            let (epoch, heeded) = match speaker {
+                Speaker::Server => (self.subject(now, slot)?, true),
+                Speaker::Owner { connection, slots } => {
+                    let term = reader.read_bits(TERM_BITS)? as u8;
+                    (term, self.heeds(now, slot, term, (*connection, slots), registry)?)
+                }
+            };
             if matches!(speaker, Speaker::Owner { .. }) && lane.options.direction != Direction::FromOwner {
                 return Err(RecordError::NotAuthorised { slot, lane: index });
             }
@@ -266,7 +274,7 @@ impl Incoming {
             return;
         }
         let lanes = (0..lanes).map(|_| LaneInbox::default()).collect();
-        inbox.incarnations.push(Incarnation { generation, epoch, since: now, term: 0, entity: None, lanes });
+        inbox.incarnations.push(Incarnation { generation, epoch, since: now, entity: None, lanes });
         if inbox.incarnations.len() > MAX_INCARNATIONS
             && let Some(oldest) = inbox.incarnations.iter().position(|known| known.entity.is_none())
         {
@@ -274,45 +282,53 @@ impl Incoming {
         }
     }
 
-    /// The incarnation that an update of tick `now` speaks of, by its epoch, and whether it is to be heeded.
-    fn subject(
+    /// The incarnation that an update of tick `now` speaks of, by its epoch.
+    fn subject(&self, now: Tick, slot: u32) -> Result<u8, RecordError> {
+        let incarnations = self.slots.get(&slot).map(|inbox| inbox.incarnations.as_slice()).unwrap_or_default();
+        let known = incarnations.iter().rev().find(|known| !known.since.is_newer_than(now));
+        known.map(|known| known.epoch).ok_or(RecordError::UnknownSlot { slot })
+    }
+
+    /// Whether a client is heeded that speaks as the owner in a term. What it said before it heard that the entity is no
+    /// longer its own is no offence: it is read, because what comes after may be coded against it, and goes nowhere.
+    fn heeds(
         &mut self,
         now: Tick,
         slot: u32,
+        term: u8,
+        (connection, slots): (Entity, &Slots),
         registry: &Registry,
-        speaker: &Speaker,
-    ) -> Result<(u8, bool), RecordError> {
-        let Speaker::Owner { connection, slots } = speaker else {
-            let incarnations = self.slots.get(&slot).map(|inbox| inbox.incarnations.as_slice()).unwrap_or_default();
-            let known = incarnations.iter().rev().find(|known| !known.since.is_newer_than(now));
-            return known.map(|known| (known.epoch, true)).ok_or(RecordError::UnknownSlot { slot });
-        };
-        // A client may speak of what it owns; its slot is known to the server without an announcement.
+    ) -> Result<bool, RecordError> {
+        // Its slot is known to the server without an announcement.
         let Some(entry) = slots.get(slot) else { return Err(RecordError::UnknownSlot { slot }) };
-        if entry.owner != Some(*connection) || entry.entity.is_none() {
-            // What it sent before it heard that the entity is no longer its own is no offence.
-            let owned_before = self.slots.contains_key(&slot);
-            return if owned_before { Ok((0, false)) } else { Err(RecordError::NotAuthorised { slot, lane: 0 }) };
+        let heeded = entry.owner == Some(connection) && entry.entity.is_some() && entry.term as u8 == term;
+        if heeded {
+            self.granted.insert(slot);
+        } else if !self.granted.contains(&slot) {
+            return Err(RecordError::NotAuthorised { slot, lane: 0 });
         }
         let incarnations = &mut self.slots.entry(slot).or_default().incarnations;
-        match incarnations.last_mut() {
-            Some(known) if known.generation == entry.generation => {
-                if known.term != entry.term {
-                    known.term = entry.term;
-                    // Others have spoken meanwhile: what this owner sent last need not be what the entity shows.
-                    for lane in &mut known.lanes {
-                        lane.shown.clear();
-                    }
-                }
-            }
-            _ => {
-                let lanes = (0..registry.lanes.len()).map(|_| LaneInbox::default()).collect();
-                let (generation, term) = (entry.generation, entry.term);
-                *incarnations =
-                    vec![Incarnation { generation, epoch: 0, since: now, term, entity: entry.entity, lanes }];
+        let place = incarnations.iter().position(|known| known.epoch == term);
+        let known = place.and_then(|place| incarnations.get(place));
+        if known.is_some_and(|known| !heeded || (known.generation == entry.term && known.entity == entry.entity)) {
+            return Ok(heeded);
+        }
+        if let Some(place) = place {
+            incarnations.remove(place);
+        }
+        if heeded {
+            for known in incarnations.iter_mut() {
+                known.entity = None;
             }
         }
-        Ok((0, true))
+        if incarnations.len() >= MAX_INCARNATIONS {
+            incarnations.remove(0);
+        }
+        let lanes = (0..registry.lanes.len()).map(|_| LaneInbox::default()).collect();
+        let entity = entry.entity.filter(|_| heeded);
+        let generation = if heeded { entry.term } else { u32::MAX };
+        incarnations.push(Incarnation { generation, epoch: term, since: now, entity, lanes });
+        Ok(heeded)
     }
 
     pub(crate) fn incarnation(&mut self, slot: u32, epoch: u8) -> Option<&mut Incarnation> {

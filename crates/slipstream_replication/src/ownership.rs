@@ -16,40 +16,52 @@ fn is_client(role: Option<Res<NetworkRole>>) -> bool {
 /// On a client, an entity that the local peer owns is `Controlled`.
 pub(crate) fn take_control(
     inserted: On<Insert, OwnedBy>,
-    owned: Query<(&OwnedBy, Has<Controlled>)>,
+    owned: Query<(&OwnedBy, Option<&Slot>, Has<Controlled>)>,
     local: Option<Res<LocalPeer>>,
     role: Option<Res<NetworkRole>>,
+    mut slots: ResMut<Slots>,
     mut commands: Commands,
 ) {
     if is_client(role) {
-        note_owner(inserted.entity, &owned, local.as_deref(), &mut commands);
+        note_owner(inserted.entity, &owned, local.as_deref(), &mut slots, &mut commands);
     }
 }
 
 /// The same when the owner changes in place.
 pub(crate) fn follow_ownership(
     changed: Query<Entity, Changed<OwnedBy>>,
-    owned: Query<(&OwnedBy, Has<Controlled>)>,
+    owned: Query<(&OwnedBy, Option<&Slot>, Has<Controlled>)>,
     local: Option<Res<LocalPeer>>,
     role: Option<Res<NetworkRole>>,
+    mut slots: ResMut<Slots>,
     mut commands: Commands,
 ) {
     if is_client(role) {
         for entity in &changed {
-            note_owner(entity, &owned, local.as_deref(), &mut commands);
+            note_owner(entity, &owned, local.as_deref(), &mut slots, &mut commands);
         }
     }
 }
 
 fn note_owner(
     entity: Entity,
-    owned: &Query<(&OwnedBy, Has<Controlled>)>,
+    owned: &Query<(&OwnedBy, Option<&Slot>, Has<Controlled>)>,
     local: Option<&LocalPeer>,
+    slots: &mut Slots,
     commands: &mut Commands,
 ) {
-    let Ok((owner, controlled)) = owned.get(entity) else { return };
-    let ours = local.is_some_and(|local| local.0 == owner.0);
-    if ours && !controlled {
+    let Ok((owner, slot, controlled)) = owned.get(entity) else { return };
+    let ours = local.is_some_and(|local| local.0 == owner.peer);
+    let mut regained = false;
+    if let Some(entry) = slot.and_then(|slot| slots.entries.get_mut(slot.index as usize)) {
+        regained = controlled && entry.term != owner.term;
+        entry.term = owner.term;
+    }
+    if ours && regained {
+        // It was somebody else's meanwhile: what was said before counts no more, and is said anew.
+        commands.entity(entity).try_remove::<Controlled>();
+    }
+    if ours && (!controlled || regained) {
         commands.entity(entity).try_insert(Controlled);
     } else if !ours && controlled {
         commands.entity(entity).try_remove::<Controlled>();
@@ -75,6 +87,8 @@ pub(crate) fn send_owned(
     let Ok(slot) = entities.get(added.entity) else { return };
     if is_client(role) {
         journal.fresh.push(added.entity);
+        // Lost and regained at once: it goes on showing what it shows.
+        slots.released.retain(|released| *released != slot.index);
         for mut view in &mut views {
             view.enter(slot.index, slot.generation, true, &mut slots, journal.tick);
         }

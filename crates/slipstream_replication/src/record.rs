@@ -3,7 +3,7 @@
 //! ```text
 //! chunk    = long:1 tick:(32|16) { 1 announcement } 0 { 1 section } 0
 //! announcement = gap:eg3 ( 1 generation:eg0 epoch:8 { present:1 [head body] } for every lane | 0 frozen:1 )
-//! section  = lane:bits count-less-one:10 { gap:eg0 same-head:1 [head] body } count times
+//! section  = lane:bits count-less-one:10 { gap:eg0 [term:8, where an owner speaks] same-head:1 [head] body } count times
 //! head     = value-age:eg0 delta:1 [ baseline-age:eg2 [ earlier:eg2, lanes that continue motion ] ]
 //! body     = { present:1 [codec bits] } for every component         without a baseline
 //!          | 1 { changed:1 [codec bits] } for every component there  the same components as in the baseline
@@ -26,6 +26,8 @@ pub(crate) const ANNOUNCED_GAP_K: u32 = 3;
 pub(crate) const GAP_K: u32 = 0;
 pub(crate) const GENERATION_K: u32 = 0;
 pub(crate) const EPOCH_BITS: u32 = 8;
+/// Bits of an owner's term.
+pub(crate) const TERM_BITS: u32 = 8;
 /// Bits of a section's count; a section has one entry at least.
 pub(crate) const COUNT_BITS: u32 = 10;
 const VALUE_AGE_K: u32 = 0;

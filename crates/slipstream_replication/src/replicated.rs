@@ -66,7 +66,12 @@ impl VisibleTo {
 
 /// The peer that owns the entity, on every peer. The server derives it from [`Owner`](slipstream_simulation::Owner).
 #[derive(Component, Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnedBy(pub PeerId);
+pub struct OwnedBy {
+    /// Whose it is.
+    pub peer: PeerId,
+    /// Which ownership this is: a peer that lost an entity and got it back must not go on where it was.
+    pub(crate) term: u32,
+}
 
 /// The dense number of a replicated entity, the same on every peer, with the generation that tells reuses apart.
 #[derive(Component, Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -16,21 +16,12 @@ pub(crate) struct SlotEntry {
     /// `None` once despawned, until every connection that knew it has acknowledged that.
     pub(crate) entity: Option<Entity>,
     pub(crate) owner: Option<Entity>,
-    /// How often the owner changed.
+    /// Which ownership this is, of all that there were.
     pub(crate) term: u32,
     pub(crate) importance: f32,
     pub(crate) visible: VisibleTo,
     /// How many views hold the slot.
     pub(crate) viewers: u32,
-}
-
-impl SlotEntry {
-    fn set_owner(&mut self, owner: Option<Entity>) {
-        if self.owner != owner {
-            self.owner = owner;
-            self.term = self.term.wrapping_add(1);
-        }
-    }
 }
 
 /// All slots of this world. On a client it only mirrors what the server announced.
@@ -42,6 +33,10 @@ pub(crate) struct Slots {
     pub(crate) reviewed: Vec<u32>,
     /// On a client: slots that the local peer no longer owns, and whose entities may show what it told last.
     pub(crate) released: Vec<u32>,
+    /// Ownerships so far.
+    terms: u32,
+    /// Which connections became owners of which slots, until their inboxes know.
+    pub(crate) granted: Vec<(Entity, u32)>,
 }
 
 impl Slots {
@@ -62,7 +57,7 @@ impl Slots {
         });
         let entry = &mut self.entries[index as usize];
         entry.entity = Some(entity);
-        entry.set_owner(None);
+        entry.owner = None;
         entry.importance = 1.0;
         // Until its own `VisibleTo` is noted: nobody must see for a tick what they should not.
         entry.visible = VisibleTo::Nobody;
@@ -146,19 +141,26 @@ pub(crate) fn retire_slot(
 /// Copies what packing needs to know of an entity into its slot.
 pub(crate) fn note_slot_options(
     changed: Query<
-        (&Slot, &Importance, &VisibleTo, Option<&Owner>),
-        (With<Replicated>, Or<(Added<Slot>, Changed<Importance>, Changed<VisibleTo>, Changed<Owner>)>),
+        (&Slot, &Importance, &VisibleTo, Option<&Owner>, Option<&OwnedBy>),
+        (
+            With<Replicated>,
+            Or<(Added<Slot>, Changed<Importance>, Changed<VisibleTo>, Changed<Owner>, Changed<OwnedBy>)>,
+        ),
     >,
     mut slots: ResMut<Slots>,
 ) {
     let slots = &mut *slots;
-    for (slot, importance, visible, owner) in &changed {
+    for (slot, importance, visible, owner, owned_by) in &changed {
         let Some(entry) = slots.entries.get_mut(slot.index as usize) else { continue };
         let owner = owner.map(|owner| owner.0);
+        let term = owned_by.map_or(entry.term, |owned_by| owned_by.term);
         entry.importance = importance.0.max(0.0);
-        if entry.visible != *visible || entry.owner != owner {
+        if entry.visible != *visible || entry.owner != owner || entry.term != term {
             entry.visible = visible.clone();
-            entry.set_owner(owner);
+            (entry.owner, entry.term) = (owner, term);
+            if let Some(owner) = owner {
+                slots.granted.push((owner, slot.index));
+            }
             slots.reviewed.push(slot.index);
         }
     }
@@ -167,16 +169,24 @@ pub(crate) fn note_slot_options(
 /// An entity got an owner: every peer is told which.
 pub(crate) fn name_owner(
     inserted: On<Insert, Owner>,
-    owners: Query<&Owner>,
+    owners: Query<(&Owner, Option<&OwnedBy>)>,
     connections: Query<&Connection>,
+    mut slots: ResMut<Slots>,
     mut commands: Commands,
 ) {
     let mut entity = commands.entity(inserted.entity);
-    match owners.get(inserted.entity).and_then(|owner| connections.get(owner.0)) {
-        Ok(connection) => entity.try_insert(OwnedBy(connection.peer)),
+    let Ok((owner, owned_by)) = owners.get(inserted.entity) else { return };
+    match connections.get(owner.0) {
+        Ok(connection) if owned_by.is_some_and(|owned_by| owned_by.peer == connection.peer) => {}
+        Ok(connection) => {
+            slots.terms = slots.terms.wrapping_add(1);
+            entity.try_insert(OwnedBy { peer: connection.peer, term: slots.terms });
+        }
         // Its owner before is its owner no longer.
-        Err(_) => entity.try_remove::<OwnedBy>(),
-    };
+        Err(_) => {
+            entity.try_remove::<OwnedBy>();
+        }
+    }
 }
 
 /// An entity lost its owner.
@@ -190,7 +200,7 @@ pub(crate) fn unname_owner(
     if let Ok(slot) = entities.get(removed.entity)
         && let Some(entry) = slots.entries.get_mut(slot.index as usize)
     {
-        entry.set_owner(None);
+        entry.owner = None;
         slots.reviewed.push(slot.index);
     }
 }

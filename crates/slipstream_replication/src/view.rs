@@ -165,6 +165,9 @@ impl View {
                 entity.announced_by = None;
                 self.index.raise_epoch(slot, now);
                 self.index.set_phase(slot, Phase::Unannounced);
+                for lane in &mut self.lanes {
+                    lane.own(dense, slot, &self.index).set_told(false);
+                }
                 self.mark_all(dense, now);
             }
             return;
@@ -203,7 +206,10 @@ impl View {
 
     /// The owner of an entity told a value of a lane.
     pub(crate) fn note_told(&mut self, slot: u32, lane: usize) {
-        if let Some(dense) = self.dense(slot) {
+        // Before the owner is known to have the entity anew, these are words about the one that it had before.
+        if let Some(dense) = self.dense(slot)
+            && self.phase(dense) == Phase::Known
+        {
             self.lanes[lane].own(dense, slot, &self.index).set_told(true);
         }
     }

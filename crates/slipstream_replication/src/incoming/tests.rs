@@ -46,6 +46,8 @@ struct Chunk<'a> {
     now: Tick,
     next_slot: u32,
     announces: bool,
+    /// Where an owner speaks.
+    term: Option<u8>,
 }
 
 /// A lane, its value, and the baseline.
@@ -55,7 +57,11 @@ impl<'a> Chunk<'a> {
     fn new(registry: &'a Registry, now: u32, long: bool) -> Self {
         let mut writer = BitWriter::new();
         write_tick(Tick(now), long, &mut writer);
-        Self { registry, writer, now: Tick(now), next_slot: 0, announces: true }
+        Self { registry, writer, now: Tick(now), next_slot: 0, announces: true, term: None }
+    }
+
+    fn in_term(self, term: u8) -> Self {
+        Self { term: Some(term), ..self }
     }
 
     fn announcement(&mut self, slot: u32, spawn: bool) {
@@ -102,6 +108,9 @@ impl<'a> Chunk<'a> {
         self.writer.write_bits(record.0 as u64, lane_bits(self.registry.lanes.len()));
         self.writer.write_bits(0, COUNT_BITS);
         self.writer.write_exp_golomb(u64::from(slot), GAP_K);
+        if let Some(term) = self.term {
+            self.writer.write_bits(u64::from(term), TERM_BITS);
+        }
         self.writer.write_bool(false);
         self.head(record.1, record.2);
         self.body(record);
@@ -276,7 +285,7 @@ fn a_client_may_tell_only_what_it_owns() {
     let (alice, bob) = (world.spawn_empty().id(), world.spawn_empty().id());
     let (registry, slots) = told_by(Some(alice));
     let seven = version(10, 7);
-    let update = Chunk::new(&registry, 10, true).update(0, (0, &seven, None)).finish();
+    let update = Chunk::new(&registry, 10, true).in_term(0).update(0, (0, &seven, None)).finish();
     let from = |connection| Speaker::Owner { connection, slots: &slots };
 
     let mut incoming = Incoming::default();
@@ -285,7 +294,7 @@ fn a_client_may_tell_only_what_it_owns() {
     let refused = decode(&mut Incoming::default(), &update, &registry, &from(bob));
     assert_eq!(refused, Err(RecordError::NotAuthorised { slot: 0, lane: 0 }));
 
-    let foreign_lane = Chunk::new(&registry, 10, true).update(0, (1, &seven, None)).finish();
+    let foreign_lane = Chunk::new(&registry, 10, true).in_term(0).update(0, (1, &seven, None)).finish();
     let refused = decode(&mut Incoming::default(), &foreign_lane, &registry, &from(alice));
     assert_eq!(refused, Err(RecordError::NotAuthorised { slot: 0, lane: 1 }));
 
@@ -294,7 +303,7 @@ fn a_client_may_tell_only_what_it_owns() {
         assert_eq!(refused, Err(RecordError::NotAuthorised { slot: 0, lane: 0 }));
     }
 
-    let nowhere = Chunk::new(&registry, 10, true).update(9, (0, &seven, None)).finish();
+    let nowhere = Chunk::new(&registry, 10, true).in_term(0).update(9, (0, &seven, None)).finish();
     let refused = decode(&mut Incoming::default(), &nowhere, &registry, &from(alice));
     assert_eq!(refused, Err(RecordError::UnknownSlot { slot: 9 }));
 }
@@ -306,11 +315,43 @@ fn late_words_of_a_former_owner_are_read_and_not_heeded() {
     let (registry, mut slots) = told_by(Some(alice));
     let (seven, eight) = (version(10, 7), version(11, 8));
     let mut incoming = Incoming::default();
-    let first = Chunk::new(&registry, 10, true).update(0, (0, &seven, None)).finish();
-    let late = Chunk::new(&registry, 11, true).update(0, (0, &eight, Some(&seven))).finish();
+    let first = Chunk::new(&registry, 10, true).in_term(0).update(0, (0, &seven, None)).finish();
+    let late = Chunk::new(&registry, 11, true).in_term(0).update(0, (0, &eight, Some(&seven))).finish();
     decode(&mut incoming, &first, &registry, &Speaker::Owner { connection: alice, slots: &slots })
         .expect("the owner may");
     slots.entries[0].owner = Some(bob);
+    let changes = decode(&mut incoming, &late, &registry, &Speaker::Owner { connection: alice, slots: &slots });
+    assert_eq!(changes, Ok(Vec::new()));
+}
+
+#[test]
+fn words_of_an_earlier_term_do_not_count_in_a_later_one() {
+    let mut world = World::new();
+    let alice = world.spawn_empty().id();
+    let (registry, mut slots) = told_by(Some(alice));
+    let (seven, eight) = (version(10, 7), version(11, 8));
+    let mut incoming = Incoming::default();
+    let say = |tick, term, value| Chunk::new(&registry, tick, true).in_term(term).update(0, (0, value, None)).finish();
+    let first = say(10, 0, &seven);
+    decode(&mut incoming, &first, &registry, &Speaker::Owner { connection: alice, slots: &slots }).expect("heeded");
+    slots.entries[0].term = 2;
+    let late = say(11, 0, &eight);
+    let changes = decode(&mut incoming, &late, &registry, &Speaker::Owner { connection: alice, slots: &slots });
+    assert_eq!(changes, Ok(Vec::new()));
+    let anew = say(12, 2, &eight);
+    let changes = decode(&mut incoming, &anew, &registry, &Speaker::Owner { connection: alice, slots: &slots });
+    assert_eq!(changes.map(|changes| changes.len()), Ok(1));
+}
+
+#[test]
+fn the_first_words_of_who_was_owner_may_come_late() {
+    let mut world = World::new();
+    let (alice, bob) = (world.spawn_empty().id(), world.spawn_empty().id());
+    let (registry, slots) = told_by(Some(bob));
+    let seven = version(10, 7);
+    let mut incoming = Incoming::default();
+    incoming.granted.insert(0);
+    let late = Chunk::new(&registry, 10, true).in_term(5).update(0, (0, &seven, None)).finish();
     let changes = decode(&mut incoming, &late, &registry, &Speaker::Owner { connection: alice, slots: &slots });
     assert_eq!(changes, Ok(Vec::new()));
 }

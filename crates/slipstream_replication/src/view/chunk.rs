@@ -6,7 +6,9 @@ use slipstream_wire::{BitWriter, Tick, exp_golomb_bits};
 use super::delivery::{Flight, FlightEntry, FlightKind};
 use super::index::PAGE;
 use crate::arena::{Body, Run, RunKey};
-use crate::record::{ANNOUNCED_GAP_K, COUNT_BITS, EPOCH_BITS, GAP_K, GENERATION_K, Head, lane_bits, write_tick};
+use crate::record::{
+    ANNOUNCED_GAP_K, COUNT_BITS, EPOCH_BITS, GAP_K, GENERATION_K, Head, TERM_BITS, lane_bits, write_tick,
+};
 
 const MAX_SECTION: u32 = 1 << COUNT_BITS;
 /// Bits of a section, a gap and a head at their longest, generously.
@@ -23,6 +25,8 @@ pub(super) struct Outgoing {
     pub(super) value: Tick,
     pub(super) head: Head,
     pub(super) body: Body,
+    /// Of an owner that speaks: its term.
+    pub(super) term: Option<u8>,
 }
 
 /// What is to be said of an entity that the other side does not know, or shall not know any longer.
@@ -194,7 +198,9 @@ impl<'a> ChunkWriter<'a> {
         {
             let gap = u64::from(record.slot.wrapping_sub(section.next_slot));
             let gap_bits = exp_golomb_bits(gap, GAP_K);
-            if self.memory.writer.bit_len() + (gap_bits + 1 + record.body.bits) as usize <= self.limit {
+            if record.term.is_none()
+                && self.memory.writer.bit_len() + (gap_bits + 1 + record.body.bits) as usize <= self.limit
+            {
                 let writer = &mut self.memory.writer;
                 if gap == 0 {
                     // exp-Golomb of 0 is a one; "the same head" is another.
@@ -274,7 +280,6 @@ impl<'a> ChunkWriter<'a> {
         self.section = Some(Section { lane, count: 0, count_at, next_slot: 0, head });
     }
 
-    #[cold]
     fn update_slowly(&mut self, record: &Outgoing, arena: &[u64]) {
         let longest = record.body.bits as usize + OVERHEAD;
         if self.is_open && self.memory.writer.bit_len() + longest > self.limit {
@@ -285,6 +290,9 @@ impl<'a> ChunkWriter<'a> {
         let Some(section) = &mut self.section else { return };
         let writer = &mut self.memory.writer;
         writer.write_exp_golomb(u64::from(record.slot.wrapping_sub(section.next_slot)), GAP_K);
+        if let Some(term) = record.term {
+            writer.write_bits(u64::from(term), TERM_BITS);
+        }
         writer.write_bool(section.head == record.head);
         if section.head != record.head {
             record.head.write(reads_on, writer);

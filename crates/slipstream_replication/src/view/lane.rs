@@ -74,6 +74,11 @@ impl ViewedLane {
         self.put(IS_LOST, lost);
     }
 
+    /// There is nothing for the other side any more, and what was sent last need not have arrived.
+    pub(crate) fn withdraw(&mut self) {
+        self.flags &= !(HAS_SENT | IS_PENDING | IS_LOST);
+    }
+
     /// A value is on its way. Whether it was lost before.
     #[inline]
     pub(crate) fn note_sent(&mut self, value: Tick) -> bool {

@@ -128,7 +128,8 @@ impl View {
         let Some(body) = body else { return };
         viewed.note_sent(shared.now);
         self.stats.records += 1;
-        let record = Outgoing { slot, dense: dense as u32, lane: lane as u8, value: shared.now, head, body };
+        let record =
+            Outgoing { slot, dense: dense as u32, lane: lane as u8, value: shared.now, head, body, term: None };
         writer.update(&record, shared.arena.words());
         self.lanes[lane].join(dense, slot, place);
     }

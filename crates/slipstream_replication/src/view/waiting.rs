@@ -118,6 +118,7 @@ impl View {
         let relation = surroundings.relation(slot, connection, interest, shared.slots);
         let audible = shared.registry.audiences.allowed(relation);
         let spawn = matches!(cell.phase, Phase::Unannounced | Phase::Announced);
+        let term = shared.client.then(|| shared.slots.get(slot).map_or(0, |entry| entry.term as u8));
         let first = records.len();
         let mut news = cell.phase == Phase::Unannounced;
         for (index, lane) in shared.registry.lanes.iter().enumerate() {
@@ -130,7 +131,8 @@ impl View {
             let audible = audible & (1 << index) != 0;
             let first = spawn && !viewed.is_told();
             if !is_allowed(&lane.options, audible, relation.owned, first, shared.client) {
-                viewed.set_pending(false, false);
+                // Should it be allowed again, nothing counts as sent: it may have been lost.
+                viewed.withdraw();
                 continue;
             }
             if !spawn {
@@ -150,7 +152,7 @@ impl View {
             }
             let (head, body) = encode(slot, index, head, shared);
             if let Some(body) = body {
-                records.push(Outgoing { slot, dense: dense as u32, lane: index as u8, value, head, body });
+                records.push(Outgoing { slot, dense: dense as u32, lane: index as u8, value, head, body, term });
             }
         }
         if !news {
