@@ -49,6 +49,18 @@ impl Sight {
         self.eyes.is_empty()
     }
 
+    /// How near a root is to the nearest viewpoint: 1 at it, a ninth where it would go out of sight. `None` where
+    /// distance says nothing.
+    pub(super) fn nearness(&self, root: u32, grid: &Grid) -> Option<f32> {
+        /// How many times less something matters at the border of sight.
+        const STEEPNESS: f32 = 8.0;
+        let nearness = |eye: &Eye| {
+            let distance = grid.distance_squared(root, eye.position)?.sqrt();
+            Some(1.0 / (1.0 + STEEPNESS * (distance / eye.leave.max(f32::MIN_POSITIVE)).min(1.0)))
+        };
+        self.eyes.iter().filter_map(nearness).max_by(f32::total_cmp)
+    }
+
     /// A new tick: nothing has come or gone yet, but for what is in the grid no longer.
     pub(super) fn begin(&mut self, vanished: &[u32]) {
         self.entered.clear();

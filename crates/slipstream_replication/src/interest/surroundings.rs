@@ -64,6 +64,18 @@ impl Surroundings {
         }
     }
 
+    /// How much more the entity in a slot matters to a connection than another of the same importance: what it owns
+    /// most, what is near its viewpoints more than what is far.
+    pub(crate) fn weight(&self, slot: u32, connection: Entity, interest: &Interest, slots: &Slots) -> f32 {
+        /// What is a connection's own matters so many times more than what is beside it.
+        const OWN: f32 = 4.0;
+        let root = self.families.root(slot);
+        if owns(slot, connection, slots) || owns(root, connection, slots) {
+            return OWN;
+        }
+        self.grid.as_ref().and_then(|grid| interest.sight.nearness(root, grid)).unwrap_or(1.0)
+    }
+
     /// Whether clients keep the entity in a slot when it goes out of their sight.
     pub(crate) fn freezes(&self, slot: u32) -> bool {
         self.occupants.get(slot as usize).is_some_and(|occupant| occupant.on_leave == OnLeave::Freeze)

@@ -12,7 +12,11 @@ use crate::registry::{Direction, LaneOptions};
 
 /// A guess at an entry's own bits besides its records, for the budget.
 const ANNOUNCEMENT_BITS: usize = 24;
+/// The same for a head.
+const HEAD_BITS: usize = 6;
 const UPDATE_BITS: usize = 4;
+/// No entity takes fewer, but for few.
+const LEAST_BITS: usize = 16;
 
 impl View {
     /// Sends what waits, the most urgent first, as far as the budget goes.
@@ -31,13 +35,22 @@ impl View {
         updates.clear();
         for dense in &self.waiting {
             let entity = &self.entities[*dense as usize];
-            order.push((urgency(entity, self.index.cell(entity.slot).phase, shared), *dense));
+            let weight = viewer.surroundings.weight(entity.slot, viewer.connection, viewer.interest, shared.slots);
+            order.push((weight * urgency(entity, self.index.cell(entity.slot).phase, shared), *dense));
         }
         // Of equally urgent ones the first slot, so that a run repeats itself.
-        order.sort_unstable_by(|(a, at), (b, bt)| {
+        let more_urgent = |(a, at): &(f32, u32), (b, bt): &(f32, u32)| {
             let slot = |dense: &u32| self.entities[*dense as usize].slot;
             b.total_cmp(a).then_with(|| slot(at).cmp(&slot(bt)))
-        });
+        };
+        // Of ten thousand that wait at a join only those need an order that may fit.
+        let most = budget_bits / LEAST_BITS + 1;
+        if order.len() > 2 * most {
+            order.select_nth_unstable_by(most, more_urgent);
+            order.truncate(most);
+        }
+        order.sort_unstable_by(more_urgent);
+        let lanes = shared.registry.lanes.len();
         let mut spent = 0;
         for (_, dense) in order.iter() {
             let first = records.len();
@@ -46,7 +59,10 @@ impl View {
             if announcement.is_none() && picked.is_empty() {
                 continue;
             }
-            let own = if announcement.is_some() { ANNOUNCEMENT_BITS } else { UPDATE_BITS * picked.len() };
+            let own = match announcement {
+                Some(_) => ANNOUNCEMENT_BITS + lanes + HEAD_BITS * picked.len(),
+                None => UPDATE_BITS * picked.len(),
+            };
             let bits = own + picked.iter().map(|record| record.body.bits as usize).sum::<usize>();
             // The first always goes, whatever its size: the protocol fragments and paces it.
             if spent > 0 && spent + bits > budget_bits {
@@ -210,7 +226,7 @@ fn is_due(options: &LaneOptions, slot: u32, now: Tick) -> bool {
     options.send_every <= 1 || now.get().wrapping_add(slot).is_multiple_of(options.send_every)
 }
 
-/// Importance times the ticks waited; what is gone goes first, what is new before what changed.
+/// Importance times the ticks waited, for all connections alike; what is gone goes first, what is new before what changed.
 fn urgency(entity: &ViewedEntity, phase: Phase, shared: &Shared) -> f32 {
     let importance = shared.slots.get(entity.slot).map_or(1.0, |entry| entry.importance);
     let waited = shared.now.since(entity.waiting_since).max(0) as f32 + 1.0;
