@@ -137,8 +137,11 @@ fn apply_changes(world: &mut World, incoming: &mut Incoming, changes: Vec<Change
 /// Takes away what has left the slots up to these ticks.
 fn vanish(world: &mut World, incoming: &mut Incoming, vanished: &[(u32, Tick)]) {
     let gone: Vec<_> = vanished.iter().filter_map(|(slot, at)| incoming.take_vanished(*slot, *at)).collect();
-    for (id, entity) in gone {
-        let_go(world, incoming, id);
+    // First all of them let go: one that goes may hang below another that goes, and take along what stays below it.
+    for (id, _) in &gone {
+        let_go(world, incoming, *id);
+    }
+    for (_, entity) in gone {
         despawn(world, entity);
     }
 }
