@@ -9,7 +9,6 @@ use super::group::bits;
 use super::index::PAGE;
 use super::{Phase, View};
 use crate::journal::Journal;
-use crate::record::age;
 use crate::slots::Slots;
 
 /// What one chunk carried.
@@ -30,6 +29,17 @@ pub(super) struct FlightEntry {
     pub(super) members: u32,
     pub(super) lane: u8,
     pub(super) kind: FlightKind,
+}
+
+impl FlightEntry {
+    /// Of values: whose they are, a bit for each slot of the page.
+    #[inline]
+    pub(super) fn mask(&self) -> u32 {
+        match self.kind {
+            FlightKind::Run => self.members,
+            _ => 1 << (self.slot % PAGE),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,25 +83,13 @@ impl View {
             self.acknowledged_tick = Some(flight.tick);
         }
         for entry in &flight.entries {
-            if entry.kind == FlightKind::Run {
-                self.confirm_run(entry, flight.tick, journal);
+            if matches!(entry.kind, FlightKind::Value | FlightKind::Run) {
+                self.confirm(entry, flight.tick, journal);
                 continue;
             }
             let cell = self.index.cell(entry.slot);
             let Some(dense) = cell.dense_since(flight.tick) else { continue };
             match entry.kind {
-                // Should a leaving entity come back into sight, it starts from nothing.
-                FlightKind::Value if matches!(cell.phase, Phase::Leaving | Phase::Frozen) => {}
-                FlightKind::Value => {
-                    let lane = usize::from(entry.lane);
-                    let viewed = self.lanes[lane].own(dense, entry.slot, &self.index);
-                    viewed.confirm(entry.value, (entry.slot, lane), journal);
-                    if cell.phase == Phase::Known
-                        && let Some(place) = self.index.place(entry.slot / PAGE)
-                    {
-                        self.lanes[lane].join(dense, entry.slot, place);
-                    }
-                }
                 FlightKind::Spawn if matches!(cell.phase, Phase::Unannounced | Phase::Announced) => {
                     self.index.set_phase(entry.slot, Phase::Known);
                     let entity = &mut self.entities[dense];
@@ -108,31 +106,28 @@ impl View {
                 {
                     self.forget(dense, slots, journal);
                 }
-                FlightKind::Spawn | FlightKind::Despawn | FlightKind::Run => {}
+                _ => {}
             }
         }
     }
 
-    /// The other side has a run of values: its members move together, as far as they are still alike.
-    fn confirm_run(&mut self, entry: &FlightEntry, sent: Tick, journal: &mut Journal) {
-        let lane = usize::from(entry.lane);
-        let Some(place) = self.index.place(entry.slot / PAGE) else { return };
-        let viewed = &mut self.lanes[lane];
-        let members = viewed.group(place).members;
-        let (inside, outside) = (members & entry.members, members & !entry.members);
-        let is_kept = age(journal.tick, entry.value) < journal.depth();
-        let same_epochs = !self.index.page(place).since.is_newer_than(sent);
-        let mut alone = entry.members;
-        if inside.count_ones() > outside.count_ones() && is_kept && same_epochs {
-            viewed.release(place, outside, &self.index);
-            viewed.group(place).state.confirm(entry.value, (entry.slot, lane), journal);
-            alone &= !inside;
-        } else {
-            viewed.release(place, inside, &self.index);
+    /// The other side has values of one lane of one or several entities of a page.
+    fn confirm(&mut self, entry: &FlightEntry, sent: Tick, journal: &mut Journal) {
+        let (lane, first) = (usize::from(entry.lane), entry.slot - entry.slot % PAGE);
+        let Some(place) = self.index.place(first / PAGE) else { return };
+        let page = self.index.page(place);
+        let mut having = entry.mask();
+        if page.since.is_newer_than(sent) {
+            // What came into sight again since then has not got it.
+            let has = |bit: &u32| page.cell(*bit).dense_since(sent).is_some();
+            having = bits(having).filter(has).fold(0, |mask, bit| mask | 1 << bit);
         }
+        let viewed = &mut self.lanes[lane];
+        let alone = viewed.confirm(place, having, entry.value, (first, lane), journal);
         for bit in bits(alone) {
-            let (slot, cell) = (entry.slot + bit, self.index.page(place).cell(bit));
-            let Some(dense) = cell.dense_since(sent) else { continue };
+            let (slot, cell) = (first + bit, page.cell(bit));
+            let Some(dense) = cell.dense() else { continue };
+            // Should a leaving entity come back into sight, it starts from nothing.
             if matches!(cell.phase, Phase::Leaving | Phase::Frozen) {
                 continue;
             }

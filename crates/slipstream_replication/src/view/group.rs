@@ -2,10 +2,18 @@
 //!
 //! Entities that change in the same ticks and whose datagrams arrive alike have the same baseline. Those of a page that do
 //! are a **group**: their state is kept once, their records are copied as one run, and one acknowledgement moves all of
-//! them. What differs has a state of its own, and joins when it is alike again.
+//! them. The group's baseline is the newest value that every member has. What differs has a state of its own, and joins when
+//! it is alike again.
+
+use slipstream_wire::Tick;
 
 use super::index::{PAGE, SlotIndex};
 use super::lane::ViewedLane;
+use crate::journal::Journal;
+use crate::record::age;
+
+/// Records of neighbours may travel in datagrams of their own; so many values may be on their way in part.
+const PARTLY: usize = 4;
 
 /// Entities of a page that are alike.
 #[derive(Debug, Clone, Copy, Default)]
@@ -13,6 +21,30 @@ pub(super) struct Group {
     /// A bit for each slot of the page.
     pub(super) members: u32,
     pub(super) state: ViewedLane,
+    /// Of values that some members have and others may not: which.
+    partly: [(Tick, u32); PARTLY],
+}
+
+impl Group {
+    /// Some members have a value. Whether all have it now.
+    #[inline]
+    fn complete(&mut self, value: Tick, having: u32) -> bool {
+        if having == self.members {
+            return true;
+        }
+        let known = self.partly.iter_mut().find(|(partly, _)| *partly == value);
+        if let Some((_, known)) = known {
+            *known |= having;
+            return *known & self.members == self.members;
+        }
+        // In the place of the oldest.
+        if let Some(oldest) = self.partly.iter_mut().reduce(|a, b| if b.0.is_newer_than(a.0) { a } else { b })
+            && value.is_newer_than(oldest.0)
+        {
+            *oldest = (value, having);
+        }
+        false
+    }
 }
 
 /// One lane, by entity.
@@ -73,6 +105,26 @@ impl LaneView {
             self.each[dense] = group.state;
         }
         &mut self.each[dense]
+    }
+
+    /// The other side has a value of some entities of a page. Which of them are in no group, and have to be told one by one.
+    #[inline]
+    pub(super) fn confirm(
+        &mut self,
+        place: usize,
+        having: u32,
+        value: Tick,
+        first: (u32, usize),
+        journal: &mut Journal,
+    ) -> u32 {
+        let group = self.group(place);
+        let inside = group.members & having;
+        let news = inside != 0 && group.state.baseline().is_none_or(|baseline| value.is_newer_than(baseline));
+        // What is so old that it may not be kept of each is of no use to the group.
+        if news && age(journal.tick, value) < journal.depth() && group.complete(value, inside) {
+            group.state.confirm(value, first, journal);
+        }
+        having & !inside
     }
 
     /// Members that are not alike any more get states of their own.
