@@ -138,7 +138,8 @@ impl Line {
     fn take_from(&mut self, app: &mut App, link: Entity, frame: u32) {
         let mut link = app.world_mut().get_mut::<Link>(link).expect("the link stays");
         while let Some(datagram) = link.take_outgoing() {
-            self.0.push_back((frame + LATENCY, datagram));
+            self.0.push_back((frame + LATENCY, datagram.clone()));
+            link.recycle(datagram);
         }
     }
 

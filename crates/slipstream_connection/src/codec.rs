@@ -18,14 +18,17 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, NetworkError> {
     bincode::serde::encode_to_vec(value, config()).map_err(|error| NetworkError::Encode(error.to_string()))
 }
 
-/// Encodes numbers and then a value: the form of every typed message.
-pub(crate) fn encode_after<T: Serialize>(numbers: &[u32], value: &T) -> Result<Vec<u8>, NetworkError> {
-    let mut bytes = Vec::new();
+/// Replaces `bytes` by numbers and then a value: the form of every typed message.
+pub(crate) fn encode_after<T: Serialize>(
+    numbers: impl IntoIterator<Item = u32>,
+    value: &T,
+    bytes: &mut Vec<u8>,
+) -> Result<(), NetworkError> {
+    bytes.clear();
     for number in numbers {
-        append(*number, &mut bytes)?;
+        append(number, bytes)?;
     }
-    append(value, &mut bytes)?;
-    Ok(bytes)
+    append(value, bytes)
 }
 
 fn append<T: Serialize>(value: T, bytes: &mut Vec<u8>) -> Result<(), NetworkError> {
@@ -55,7 +58,8 @@ mod tests {
 
     #[test]
     fn numbers_and_value_come_apart_again() {
-        let bytes = encode_after(&[3, 70_000], &("shot", 5_u8)).unwrap();
+        let mut bytes = vec![9; 100];
+        encode_after([3, 70_000], &("shot", 5_u8), &mut bytes).unwrap();
         let (first, rest) = split_number(&bytes).unwrap();
         let (second, rest) = split_number(rest).unwrap();
         assert_eq!((first, second), (3, 70_000));

@@ -7,7 +7,7 @@ use crate::codec::split_number;
 use crate::endpoint::Endpoint;
 use crate::entity_map::EntityMap;
 use crate::limits::ConnectionLimits;
-use crate::outbox::{LocalMessage, Outbox};
+use crate::outbox::{MessageQueue, Outbox, OutgoingMessage};
 use crate::registry::{NetworkProtocol, TypeEntry};
 use crate::statistics::NetworkStats;
 use crate::waiting::{WaitingMessage, may_wait};
@@ -43,34 +43,55 @@ pub(crate) type ReceiveMessage = fn(&mut World, &Arrived<'_>) -> Result<(), Refu
 /// next frame, so that an answer to an answer cannot hang the process.
 const MAX_LOCAL_ROUNDS: usize = 16;
 
-/// Set while a host delivers to itself, so that deliveries do not nest.
+/// What a host delivers to itself.
 #[derive(Resource, Default)]
-pub(crate) struct DeliveringLocally(bool);
+pub(crate) struct DeliveringLocally {
+    /// Set meanwhile, so that deliveries do not nest.
+    is_delivering: bool,
+    /// Empty; kept for its memory.
+    messages: MessageQueue,
+}
+
+/// Messages with their channels, in the order of their arrival.
+type ArrivedMessages = Vec<(ChannelId, Vec<u8>)>;
 
 /// Turns the frame's received bytes into messages and events.
-pub(crate) fn dispatch_messages(world: &mut World, endpoints: &mut QueryState<(Entity, &'static Endpoint)>) {
+pub(crate) fn dispatch_messages(
+    world: &mut World,
+    endpoints: &mut QueryState<(Entity, &'static Endpoint)>,
+    mut busy: Local<Vec<Entity>>,
+    mut arrived: Local<ArrivedMessages>,
+) {
     deliver_local(world);
-    let busy: Vec<Entity> = endpoints
+    let with_messages = endpoints
         .iter(world)
         .filter(|(_, endpoint)| endpoint.was_connected() && endpoint.has_typed_messages())
-        .map(|(entity, _)| entity)
-        .collect();
+        .map(|(entity, _)| entity);
+    busy.extend(with_messages);
     if busy.is_empty() {
         return;
     }
     let protocol = world.resource::<NetworkProtocol>().clone();
     let limits = *world.resource::<ConnectionLimits>();
-    for connection in busy {
-        dispatch_connection(world, &protocol, &limits, connection);
+    for connection in busy.drain(..) {
+        dispatch_connection(world, &protocol, &limits, connection, &mut arrived);
+        // Left over where the connection ended on the way.
+        arrived.clear();
     }
     world.flush();
 }
 
-fn dispatch_connection(world: &mut World, protocol: &NetworkProtocol, limits: &ConnectionLimits, from: Entity) {
+fn dispatch_connection(
+    world: &mut World,
+    protocol: &NetworkProtocol,
+    limits: &ConnectionLimits,
+    from: Entity,
+    arrived: &mut ArrivedMessages,
+) {
     let named = world.get_resource::<EntityMap>().map_or(0, EntityMap::insertions);
     let Some(mut endpoint) = world.get_mut::<Endpoint>(from) else { return };
     let now = endpoint.now();
-    let arrived = endpoint.take_typed_messages();
+    endpoint.drain_typed_into(arrived);
     let mut waiting = core::mem::take(&mut endpoint.waiting);
     let mut dropped = 0;
     let mut open = true;
@@ -91,23 +112,26 @@ fn dispatch_connection(world: &mut World, protocol: &NetworkProtocol, limits: &C
             }
         }
     }
-    for (channel, payload) in arrived {
+    for (channel, payload) in arrived.iter_mut() {
         if !open {
             break;
         }
+        let channel = *channel;
         // Each arrival looks through what waits: that must stay short within a frame, too.
         dropped += waiting.shrink_to(limits.waiting_bytes);
-        if let Err(refusal) = admit(world, protocol, from, &payload) {
+        if let Err(refusal) = admit(world, protocol, from, payload) {
             open &= charge(world, from, refusal);
             continue;
         }
         if waiting.holds_up(protocol, channel) {
+            let payload = core::mem::take(payload);
             waiting.keep(WaitingMessage { since: now, channel, payload }, named);
             continue;
         }
-        match read_and_deliver(world, protocol, from, channel, &payload) {
+        match read_and_deliver(world, protocol, from, channel, payload) {
             Ok(()) => {}
             Err(Refusal::Unresolved) if may_wait(protocol, channel) => {
+                let payload = core::mem::take(payload);
                 waiting.keep(WaitingMessage { since: now, channel, payload }, named);
             }
             Err(Refusal::Unresolved) => dropped += 1,
@@ -120,6 +144,9 @@ fn dispatch_connection(world: &mut World, protocol: &NetworkProtocol, limits: &C
     if let Some(mut endpoint) = world.get_mut::<Endpoint>(from) {
         endpoint.waiting = waiting;
         endpoint.note_dropped(dropped);
+        for (_, payload) in arrived.drain(..) {
+            endpoint.recycle(payload);
+        }
     }
 }
 
@@ -170,26 +197,32 @@ fn charge(world: &mut World, from: Entity, refusal: Refusal) -> bool {
 
 /// Delivers what a host has sent to itself. Queued as a command by each such send, so that it arrives in the same frame.
 pub(crate) fn deliver_local(world: &mut World) {
-    match world.get_resource_mut::<DeliveringLocally>() {
-        Some(mut delivering) if !delivering.0 => delivering.0 = true,
+    let mut messages = match world.get_resource_mut::<DeliveringLocally>() {
+        Some(mut delivering) if !delivering.is_delivering => {
+            delivering.is_delivering = true;
+            core::mem::take(&mut delivering.messages)
+        }
         _ => return,
-    }
+    };
     for _ in 0..MAX_LOCAL_ROUNDS {
-        let messages = world.get_resource::<Outbox>().map(Outbox::take_local).unwrap_or_default();
+        if let Some(outbox) = world.get_resource::<Outbox>() {
+            outbox.swap_local(&mut messages);
+        }
         if messages.is_empty() {
             break;
         }
-        for message in messages {
+        for message in messages.iter() {
             deliver_local_message(world, &message);
         }
+        messages.clear();
         world.flush();
     }
-    world.resource_mut::<DeliveringLocally>().0 = false;
+    *world.resource_mut::<DeliveringLocally>() = DeliveringLocally { is_delivering: false, messages };
 }
 
-fn deliver_local_message(world: &mut World, message: &LocalMessage) {
-    let from = message.connection;
-    let receive = split_number(&message.payload).ok().and_then(|(index, body)| {
+fn deliver_local_message(world: &mut World, message: &OutgoingMessage<'_>) {
+    let Some(&from) = message.to.first() else { return };
+    let receive = split_number(message.payload).ok().and_then(|(index, body)| {
         let entry = world.resource::<NetworkProtocol>().type_entry(index)?;
         Some((entry.receive, body))
     });

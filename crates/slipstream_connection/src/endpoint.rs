@@ -128,8 +128,37 @@ impl Endpoint {
     }
 
     /// Takes the received messages of one raw channel, oldest first.
+    ///
+    /// What is drained in each tick costs no allocation with [`drain_into`](Self::drain_into).
     pub fn drain(&mut self, channel: ChannelId) -> std::vec::Drain<'_, Vec<u8>> {
         self.inboxes.drain(channel)
+    }
+
+    /// Appends the received messages of one raw channel to `messages`, oldest first.
+    ///
+    /// A system that keeps `messages` in a `Local` and gives each message back allocates nothing:
+    ///
+    /// ```
+    /// use bevy::prelude::*;
+    /// use slipstream_connection::{Endpoint, channels};
+    ///
+    /// fn read(mut endpoints: Query<&mut Endpoint>, mut messages: Local<Vec<Vec<u8>>>) {
+    ///     for mut endpoint in &mut endpoints {
+    ///         endpoint.drain_into(channels::INPUTS, &mut messages);
+    ///         for message in messages.drain(..) {
+    ///             // ... decode `message` ...
+    ///             endpoint.recycle(message);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn drain_into(&mut self, channel: ChannelId, messages: &mut Vec<Vec<u8>>) {
+        self.inboxes.drain_into(channel, messages);
+    }
+
+    /// Gives back the bytes of a message that was read; the next ones arrive in them. What is kept is bounded.
+    pub fn recycle(&mut self, message: Vec<u8>) {
+        self.peer.recycle(message);
     }
 
     /// Takes what became of the tracked messages of one channel.
@@ -273,9 +302,9 @@ impl Endpoint {
         self.inboxes.has_typed() || !self.waiting.is_empty()
     }
 
-    /// Takes the messages of typed channels in the order in which they arrived.
-    pub(crate) fn take_typed_messages(&mut self) -> Vec<(ChannelId, Vec<u8>)> {
-        self.inboxes.take_typed()
+    /// Appends the messages of typed channels to `messages`, in the order in which they arrived.
+    pub(crate) fn drain_typed_into(&mut self, messages: &mut Vec<(ChannelId, Vec<u8>)>) {
+        self.inboxes.drain_typed_into(messages);
     }
 
     /// Whether the peer may send one more message of this type now. What a server sends is not limited.
@@ -363,13 +392,15 @@ impl Endpoint {
     }
 
     fn transmit_due(&mut self, link: &mut Link) {
-        let mut datagram = Vec::new();
+        let mut datagram = link.spare();
         for _ in 0..MAX_DATAGRAMS_A_FRAME {
             if !self.peer.poll_transmit(self.now, &mut datagram) {
                 break;
             }
-            link.send(core::mem::take(&mut datagram));
+            link.send(datagram);
+            datagram = link.spare();
         }
+        link.recycle(datagram);
     }
 
     /// Closes at once: the entity or the process will not be there for another frame.

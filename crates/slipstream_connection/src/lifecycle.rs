@@ -12,7 +12,7 @@ use crate::disconnect::{DisconnectReason, Disconnected};
 use crate::endpoint::Endpoint;
 use crate::hello::{Hello, Welcome};
 use crate::limits::{ApproveConnections, ConnectionLimits, ConnectionSettings, ServerLimits};
-use crate::outbox::Outbox;
+use crate::outbox::{MessageQueue, Outbox};
 use crate::registry::NetworkProtocol;
 use crate::statistics::NetworkStats;
 
@@ -130,6 +130,7 @@ pub(crate) fn receive_datagrams(
         endpoint.begin_frame(now);
         while let Some(datagram) = link.receive() {
             endpoint.receive(&datagram);
+            link.recycle(datagram);
         }
         endpoint.pass_time();
 
@@ -253,16 +254,19 @@ pub(crate) fn forget_local_peer(
 pub(crate) fn flush_endpoints(
     time: Res<Time<Real>>,
     outbox: Res<Outbox>,
+    mut messages: Local<MessageQueue>,
     mut endpoints: Query<(&mut Endpoint, &mut Link), Without<Disconnected>>,
 ) {
-    for message in outbox.take() {
-        for connection in &message.to {
+    outbox.swap(&mut messages);
+    for message in messages.iter() {
+        for connection in message.to {
             let Ok((mut endpoint, _)) = endpoints.get_mut(*connection) else { continue };
-            if let Err(error) = endpoint.send(message.channel, &message.payload, None) {
+            if let Err(error) = endpoint.send(message.channel, message.payload, None) {
                 endpoint.note_unsent(message.channel, &error);
             }
         }
     }
+    messages.clear();
     for (mut endpoint, mut link) in &mut endpoints {
         endpoint.transmit(time.elapsed(), &mut link);
     }

@@ -76,6 +76,6 @@ impl<M: Payload> MessageSender<'_, '_, M> {
             return Err(NetworkError::NotRegistered { type_name: core::any::type_name::<M>() });
         };
         let (kind, name_entities) = (options.kind, options.name_entities);
-        self.sending.send(TypeKey::of::<M>(kind), None, target, message, name_entities).map(|_| ())
+        self.sending.send(TypeKey::of::<M>(kind), None, target, message, name_entities)
     }
 }

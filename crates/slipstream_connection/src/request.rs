@@ -104,11 +104,11 @@ impl<Q: Request> Requester<'_, '_, Q> {
         }
         let id = RequestId(pending.next);
         let key = TypeKey::of::<Q>(TypeKind::Request);
-        let recipients = self.sending.send(key, Some(id.0), target, request, options.name_entities)?;
+        self.sending.send(key, Some(id.0), target, request, options.name_entities)?;
         pending.next = pending.next.wrapping_add(1);
         let sent = self.time.elapsed();
         let before = pending.pending.len();
-        pending.pending.extend(recipients.iter().map(|to| PendingRequest { id, to, sent, timeout }));
+        pending.pending.extend(self.sending.recipients().map(|to| PendingRequest { id, to, sent, timeout }));
         if pending.pending.len() == before {
             return Err(NetworkError::NotConnected { target: "anybody who could answer".to_string() });
         }
@@ -130,7 +130,7 @@ impl<Q: Request> Responder<'_, '_, Q> {
     /// When the asker has left, or the answer cannot be encoded or queued.
     pub fn reply(&mut self, to: &Incoming<Q>, response: Q::Response) -> Result<(), NetworkError> {
         let key = TypeKey::of::<Q>(TypeKind::Response);
-        self.sending.send(key, Some(to.id.0), Target::One(to.from), &response, None).map(|_| ())
+        self.sending.send(key, Some(to.id.0), Target::One(to.from), &response, None)
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct WaitingMessage {
 impl WaitingMessage {
     /// Memory charged, in bytes: a short message is not free, or a peer could make the queue long.
     fn cost(&self) -> usize {
-        self.payload.len() + size_of::<Self>()
+        self.payload.capacity() + size_of::<Self>()
     }
 }
 

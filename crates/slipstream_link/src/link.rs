@@ -15,6 +15,9 @@ use crate::{LinkClosed, path::DatagramPath};
 /// uses [`receive`](Self::receive), [`send`](Self::send) and [`closed`](Self::closed); transports use the rest. Both
 /// queues are bounded to 4096 datagrams, and what does not fit is dropped and counted.
 ///
+/// Both make datagrams in the memory of a [`spare`](Self::spare) one and give those that are done with back by
+/// [`recycle`](Self::recycle), so that a link at work allocates nothing.
+///
 /// Removing the component, or despawning its entity, closes the pipe after what is in the outbox has left.
 /// A link closed by the other side stays, closed, until its entity is despawned.
 #[derive(Component, Debug)]
@@ -25,7 +28,12 @@ pub struct Link {
     incoming: DatagramPath,
     outgoing: DatagramPath,
     oversized: u64,
+    /// Empty, each with room for a datagram.
+    spare: Vec<Vec<u8>>,
 }
+
+/// What the memory kept for datagrams to come takes at most, in bytes: those of some frames.
+const MAX_SPARE_BYTES: usize = 128 << 10;
 
 #[derive(Debug)]
 enum LinkState {
@@ -54,6 +62,7 @@ impl Link {
             incoming: DatagramPath::default(),
             outgoing: DatagramPath::default(),
             oversized: 0,
+            spare: Vec::new(),
         }
     }
 
@@ -89,6 +98,26 @@ impl Link {
         } else {
             self.outgoing.push(datagram);
         }
+    }
+
+    /// An empty buffer with room for a datagram.
+    pub fn spare(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(self.room()))
+    }
+
+    /// Takes the memory of a datagram that was read or has left, for [`spare`](Self::spare). What is kept is bounded, and
+    /// of one size: a buffer that was not made by `spare` is freed.
+    pub fn recycle(&mut self, mut datagram: Vec<u8>) {
+        let room = self.room();
+        if datagram.capacity() == room && (self.spare.len() + 1) * room <= MAX_SPARE_BYTES {
+            datagram.clear();
+            self.spare.push(datagram);
+        }
+    }
+
+    /// Capacity of a datagram's buffer: a word more than the MTU, because whoever writes bits appends whole words.
+    fn room(&self) -> usize {
+        self.properties.mtu.min(usize::from(u16::MAX)) + size_of::<u64>()
     }
 
     /// Why the link is closed; `None` while it is not. Empty the inbox before acting on it.
@@ -202,6 +231,27 @@ mod tests {
         link.send(vec![0; 4]);
         assert_eq!(link.dropped().oversized, 1);
         assert_eq!(link.take_remaining().len(), 1);
+    }
+
+    #[test]
+    fn the_memory_of_a_datagram_that_has_left_holds_the_next_and_what_is_kept_is_bounded() {
+        let mut link = Link::new(LinkProperties::default());
+        let mut datagram = link.spare();
+        datagram.extend_from_slice(&[7; 1200]);
+        let place = datagram.as_ptr();
+        link.send(datagram);
+        let sent = link.take_outgoing().unwrap();
+        link.recycle(sent);
+        let next = link.spare();
+        assert!(next.is_empty() && next.as_ptr() == place);
+
+        let many: Vec<Vec<u8>> = (0..1000).map(|_| link.spare()).collect();
+        for datagram in many {
+            link.recycle(datagram);
+        }
+        link.recycle(vec![7; 100_000]);
+        assert!(link.spare.iter().map(Vec::capacity).sum::<usize>() <= MAX_SPARE_BYTES);
+        assert!(link.spare.len() > 64);
     }
 
     #[test]

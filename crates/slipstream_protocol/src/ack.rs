@@ -1,5 +1,7 @@
 //! Which datagrams have arrived, and how that is told.
 
+mod ranges;
+
 use core::time::Duration;
 
 use slipstream_wire::{BitReader, BitWriter, Sequence, WireError};
@@ -7,6 +9,8 @@ use slipstream_wire::{BitReader, BitWriter, Sequence, WireError};
 use crate::error::ProtocolError;
 use crate::seen::{Seen, SeenWindow};
 use crate::text::{read_limited, varint_len};
+
+pub(crate) use ranges::Ranges;
 
 /// Datagrams remembered, so that a duplicate is known.
 const REMEMBERED: usize = 4096;
@@ -28,7 +32,7 @@ pub(crate) struct Ack {
     /// How long the other side waited with it.
     pub(crate) delay: Duration,
     /// Newest first; the first ends with the greatest number received.
-    pub(crate) ranges: Vec<Range>,
+    pub(crate) ranges: Ranges,
 }
 
 /// What has been received, and what of it the other side does not know yet.
@@ -107,22 +111,24 @@ impl ReceivedPackets {
     }
 
     /// What to acknowledge, newest first.
-    pub(crate) fn ranges(&self) -> Vec<Range> {
+    pub(crate) fn ranges(&self) -> Ranges {
         let next = self.seen.next();
         let first = self.report_from.max(next.saturating_sub(self.seen.span()));
-        let mut ranges = Vec::new();
+        let mut ranges = Ranges::NONE;
         let mut open: Option<Range> = None;
         for number in (first..next).rev() {
             if self.seen.look(number) == Seen::Before {
                 open = Some(open.map_or((number, number), |(_, high)| (number, high)));
             } else if let Some(range) = open.take() {
                 ranges.push(range);
-                if ranges.len() == MAX_RANGES {
+                if ranges.is_full() {
                     return ranges;
                 }
             }
         }
-        ranges.extend(open);
+        if let Some(range) = open {
+            ranges.push(range);
+        }
         ranges
     }
 
@@ -207,7 +213,8 @@ pub(crate) fn read_ack(reader: &mut BitReader<'_>, several: bool, next_sent: u64
     }
     let units = read_limited(reader, MAX_DELAY_UNITS, "ack delay")?;
     let mut low = largest.checked_sub(reader.read_varint()?).ok_or(malformed)?;
-    let mut ranges = vec![(low, largest)];
+    let mut ranges = Ranges::NONE;
+    ranges.push((low, largest));
     if several {
         let count = read_limited(reader, MAX_RANGES as u64 - 1, "count of ack ranges")?;
         for _ in 0..count {
@@ -241,14 +248,14 @@ mod tests {
     #[test]
     fn ranges_survive_the_wire() {
         let ranges = received(&[0, 1, 2, 5, 9, 10, 11]).ranges();
-        assert_eq!(ranges, [(9, 11), (5, 5), (0, 2)]);
+        assert_eq!(*ranges, [(9, 11), (5, 5), (0, 2)]);
         let mut writer = BitWriter::new();
         write_ack(&mut writer, &ranges, DELAY);
         let bytes = writer.to_bytes();
         assert_eq!(fitting_ranges(&ranges, DELAY, bytes.len()), 3);
         assert_eq!(fitting_ranges(&ranges, DELAY, bytes.len() - 1), 2);
         let ack = read_ack(&mut BitReader::new(&bytes), true, 12).unwrap();
-        assert_eq!(ack.ranges, ranges);
+        assert_eq!(*ack.ranges, *ranges);
         assert!(DELAY - ack.delay < Duration::from_micros(256));
         assert!(read_ack(&mut BitReader::new(&bytes), true, 11).is_err());
         for end in 0..bytes.len() {
@@ -274,8 +281,16 @@ mod tests {
         let mut received = received(&[0, 2, 3]);
         received.record(Duration::ZERO, 1, true, DELAY, 8);
         received.retire(3, 7); // that one was sent before the late one came
-        assert_eq!(received.ranges(), [(1, 3)]);
+        assert_eq!(*received.ranges(), [(1, 3)]);
         received.retire(3, 8);
         assert!(received.ranges().is_empty());
+    }
+
+    #[test]
+    fn the_newest_ranges_are_told_when_there_are_more_than_fit() {
+        let every_other: Vec<u64> = (0..100).map(|number| number * 2).collect();
+        let ranges = received(&every_other).ranges();
+        assert_eq!(ranges.len(), MAX_RANGES);
+        assert_eq!((ranges.first(), ranges.last()), (Some(&(198, 198)), Some(&(134, 134))));
     }
 }

@@ -39,6 +39,7 @@
 
 mod ack;
 mod bucket;
+mod buffer_pool;
 mod channel;
 mod close;
 mod config;

@@ -14,8 +14,6 @@ pub(crate) use findings::{Cargo, Carried, Findings};
 pub(crate) const MAX_SENT: usize = 4096;
 /// Messages and fragments that are remembered with them.
 pub(crate) const MAX_CARRIED: usize = 16_384;
-/// Lists kept for reuse.
-const MAX_POOLED: usize = 32;
 /// A datagram is lost when one this much later was acknowledged (RFC 9002 §6.1.1), until reordering teaches otherwise.
 const PACKET_THRESHOLD: u64 = 3;
 /// Where the lesson ends.
@@ -38,7 +36,15 @@ struct SentPacket {
     status: Status,
     /// The greatest number that it acknowledged.
     reported: Option<u64>,
-    carried: Vec<Carried>,
+    cargo: Span,
+}
+
+/// What a datagram carried, in [`SentPackets::carried`].
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    /// Where it begins, counted from the first thing ever carried.
+    start: u64,
+    len: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +77,10 @@ pub(crate) struct SentPackets {
     largest_acked: Option<u64>,
     in_flight: usize,
     bytes_in_flight: usize,
-    carried_count: usize,
+    /// What they carried, in the same order.
+    carried: VecDeque<Carried>,
+    /// What those before them carried, as a count.
+    carried_before: u64,
     /// When the oldest datagram in flight before an acknowledged one is lost.
     loss_at: Option<Duration>,
     last_asked_at: Duration,
@@ -80,7 +89,6 @@ pub(crate) struct SentPackets {
     slack_eighths: u32,
     /// When either of them changed last.
     learned_at: Duration,
-    pool: Vec<Vec<Carried>>,
     /// The link loses nothing, so nothing is ever declared lost and nothing is probed.
     reliable: bool,
 }
@@ -94,14 +102,14 @@ impl SentPackets {
             largest_acked: None,
             in_flight: 0,
             bytes_in_flight: 0,
-            carried_count: 0,
+            carried: VecDeque::new(),
+            carried_before: 0,
             loss_at: None,
             last_asked_at: Duration::ZERO,
             probes: 0,
             packet_threshold: PACKET_THRESHOLD,
             slack_eighths: 1,
             learned_at: Duration::ZERO,
-            pool: Vec::new(),
             reliable,
         }
     }
@@ -121,19 +129,6 @@ impl SentPackets {
         self.bytes_in_flight
     }
 
-    /// An empty list for what the next datagram carries.
-    pub(crate) fn take_list(&mut self) -> Vec<Carried> {
-        self.pool.pop().unwrap_or_default()
-    }
-
-    /// Gives a list back.
-    pub(crate) fn return_list(&mut self, mut list: Vec<Carried>) {
-        if list.capacity() > 0 && self.pool.len() < MAX_POOLED {
-            list.clear();
-            self.pool.push(list);
-        }
-    }
-
     /// Notes that the next datagram was sent. `asks` is whether it asks for an acknowledgement.
     pub(crate) fn on_sent(
         &mut self,
@@ -141,20 +136,21 @@ impl SentPackets {
         bytes: usize,
         asks: bool,
         reported: Option<u64>,
-        carried: Vec<Carried>,
+        carried: &[Carried],
     ) {
         if asks {
             self.in_flight += 1;
             self.bytes_in_flight += bytes;
             self.last_asked_at = now;
         }
-        self.carried_count += carried.len();
+        let start = self.carried_before + self.carried.len() as u64;
+        self.carried.extend(carried);
         self.packets.push_back(SentPacket {
             sent_at: now,
             bytes,
             status: if asks { Status::InFlight } else { Status::Unasked },
             reported,
-            carried,
+            cargo: Span { start, len: carried.len() },
         });
     }
 
@@ -171,7 +167,7 @@ impl SentPackets {
         let largest = ack.ranges.first().map_or(0, |range| range.1);
         let newest_before = self.largest_acked;
         let end = self.next_number();
-        for &(low, high) in &ack.ranges {
+        for &(low, high) in ack.ranges.iter() {
             for number in (low.max(self.first)..(high + 1).min(end)).rev() {
                 self.acknowledge(now, number, largest, findings);
             }
@@ -231,8 +227,8 @@ impl SentPackets {
                 continue;
             }
             let before = pieces.len();
-            let reliable = packet.carried.iter().filter(|carried| matches!(carried.cargo, Cargo::Piece { .. }));
-            pieces.extend(reliable);
+            let cargo = self.carried_in(packet.cargo);
+            pieces.extend(cargo.filter(|carried| matches!(carried.cargo, Cargo::Piece { .. })));
             datagrams += usize::from(pieces.len() > before);
             if datagrams == 2 {
                 break;
@@ -247,7 +243,7 @@ impl SentPackets {
 
     /// Forgets the oldest datagrams while there are too many; those in flight count as lost.
     pub(crate) fn make_room(&mut self, now: Duration, findings: &mut Findings) {
-        while self.packets.len() >= MAX_SENT || self.carried_count >= MAX_CARRIED {
+        while self.packets.len() >= MAX_SENT || self.carried.len() >= MAX_CARRIED {
             if self.packets.is_empty() {
                 return;
             }
@@ -258,7 +254,7 @@ impl SentPackets {
 
     /// Heap bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.packets.len() * size_of::<SentPacket>() + self.carried_count * size_of::<Carried>()
+        self.packets.len() * size_of::<SentPacket>() + self.carried.len() * size_of::<Carried>()
     }
 
     /// Greatest value of `memory_bytes`, with what one datagram more may carry.
@@ -269,6 +265,11 @@ impl SentPackets {
     fn get_mut(&mut self, number: u64) -> Option<&mut SentPacket> {
         let index = number.checked_sub(self.first)?;
         self.packets.get_mut(index as usize)
+    }
+
+    fn carried_in(&self, span: Span) -> impl Iterator<Item = &Carried> {
+        let skip = span.start.saturating_sub(self.carried_before) as usize;
+        self.carried.iter().skip(skip).take(span.len)
     }
 
     fn acknowledge(&mut self, now: Duration, number: u64, largest: u64, findings: &mut Findings) {
@@ -282,7 +283,7 @@ impl SentPackets {
         packet.status = Status::Acked;
         let sent_at = packet.sent_at;
         let bytes = packet.bytes;
-        let moved = packet.carried.len();
+        let cargo = packet.cargo;
         if let Some(reported) = packet.reported {
             // Later datagrams report at least as much, so the newest is the one to keep.
             if findings.retire.is_none_or(|(_, carrier)| number > carrier) {
@@ -291,20 +292,19 @@ impl SentPackets {
         }
         match before {
             Status::InFlight => {
-                findings.acked.append(&mut packet.carried);
+                findings.acked.extend(self.carried_in(cargo));
                 findings.acked_datagrams += 1;
                 findings.acked_bytes += bytes;
                 self.in_flight -= 1;
                 self.bytes_in_flight = self.bytes_in_flight.saturating_sub(bytes);
             }
             Status::Lost { by, .. } => {
-                findings.late.append(&mut packet.carried);
+                findings.late.extend(self.carried_in(cargo));
                 findings.late_datagrams += 1;
                 self.learn_reordering(now, by, largest - number);
             }
             Status::Unasked | Status::Acked => {}
         }
-        self.carried_count -= moved;
         if number == largest {
             findings.rtt = Some(now.saturating_sub(sent_at));
         }
@@ -391,8 +391,9 @@ impl SentPackets {
         }
         packet.status = Status::Lost { at: now, by };
         let bytes = packet.bytes;
+        let cargo = packet.cargo;
         // Kept as well: if it turns up late, the pieces need not be sent again.
-        findings.lost.extend_from_slice(&packet.carried);
+        findings.lost.extend(self.carried_in(cargo));
         findings.lost_datagrams += 1;
         self.in_flight -= 1;
         self.bytes_in_flight = self.bytes_in_flight.saturating_sub(bytes);
@@ -418,8 +419,8 @@ impl SentPackets {
         if let Some(packet) = self.packets.pop_front() {
             self.first += 1;
             self.oldest_in_flight = self.oldest_in_flight.max(self.first);
-            self.carried_count -= packet.carried.len();
-            self.return_list(packet.carried);
+            self.carried.drain(..packet.cargo.len.min(self.carried.len()));
+            self.carried_before += packet.cargo.len as u64;
         }
     }
 }
@@ -427,7 +428,7 @@ impl SentPackets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ack::Range;
+    use crate::ack::{Range, Ranges};
 
     const DELAY: Duration = Duration::from_millis(25);
 
@@ -446,11 +447,15 @@ mod tests {
     fn send(sent: &mut SentPackets, now: Duration) {
         let number = sent.next_number();
         let cargo = Cargo::Piece { number, piece: 0 };
-        sent.on_sent(now, 100, true, None, vec![Carried { channel: 0, cargo }]);
+        sent.on_sent(now, 100, true, None, &[Carried { channel: 0, cargo }]);
     }
 
     fn ack(ranges: &[Range]) -> Ack {
-        Ack { delay: ms(0), ranges: ranges.to_vec() }
+        let mut ack = Ack { delay: ms(0), ranges: Ranges::NONE };
+        for range in ranges {
+            ack.ranges.push(*range);
+        }
+        ack
     }
 
     fn numbers(carried: &[Carried]) -> Vec<u64> {
@@ -520,6 +525,26 @@ mod tests {
         sent.on_time(ms(5000), &rtt, DELAY, &mut findings);
         assert!(findings.lost.is_empty());
         assert_eq!(sent.probe_at(&rtt, DELAY), None);
+    }
+
+    #[test]
+    fn what_each_datagram_carried_is_told_when_others_are_forgotten() {
+        let (mut sent, mut rtt, mut findings) = (SentPackets::new(false), measured(), Findings::default());
+        let cargo = |number, count| -> Vec<Carried> {
+            (0..count).map(|piece| Carried { channel: 0, cargo: Cargo::Piece { number, piece } }).collect()
+        };
+        for number in 0..6 {
+            sent.on_sent(ms(0), 100, true, None, &cargo(number, number as u16));
+        }
+        sent.on_ack(ms(80), &ack(&[(0, 2)]), DELAY, &mut rtt, &mut findings);
+        sent.on_time(ms(80), &rtt, DELAY, &mut findings);
+        assert_eq!(numbers(&findings.acked), [2, 2, 1]);
+        assert_eq!(sent.memory_bytes(), 3 * size_of::<SentPacket>() + (3 + 4 + 5) * size_of::<Carried>());
+        findings.clear();
+        sent.on_sent(ms(80), 100, true, None, &cargo(6, 1));
+        sent.on_ack(ms(160), &ack(&[(6, 6), (4, 4)]), DELAY, &mut rtt, &mut findings);
+        assert_eq!(numbers(&findings.acked), [6, 4, 4, 4, 4]);
+        assert_eq!(numbers(&findings.lost), [3, 3, 3, 5, 5, 5, 5, 5]);
     }
 
     #[test]

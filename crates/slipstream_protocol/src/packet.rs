@@ -101,13 +101,34 @@ pub(crate) struct DataPacket<'a> {
     pub(crate) number: Sequence,
     pub(crate) ping: bool,
     pub(crate) ack: Option<Ack>,
-    pub(crate) frames: Vec<Frame<'a>>,
+    pub(crate) frames: Frames<'a>,
 }
 
 impl DataPacket<'_> {
     /// Whether it asks for an acknowledgement.
     pub(crate) fn asks(&self) -> bool {
         self.ping || !self.frames.is_empty()
+    }
+}
+
+/// The frames of a datagram, read one after the other: a list of them would be memory for each datagram.
+#[derive(Clone, Debug)]
+pub(crate) struct Frames<'a> {
+    datagram: &'a [u8],
+    reader: BitReader<'a>,
+}
+
+impl<'a> Frames<'a> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.reader.remaining_bits() == 0
+    }
+
+    /// The next frame; those of a [`DataPacket`] are without error, because they were read once when it was parsed.
+    pub(crate) fn read_next(&mut self, channels: &Channels) -> Result<Option<Frame<'a>>, ProtocolError> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        read_frame(self.datagram, &mut self.reader, channels).map(Some)
     }
 }
 
@@ -155,10 +176,9 @@ pub(crate) fn parse_data<'a>(
     } else {
         None
     };
-    let mut frames = Vec::new();
-    while reader.remaining_bits() > 0 {
-        frames.push(read_frame(datagram, &mut reader, channels)?);
-    }
+    let frames = Frames { datagram, reader };
+    let mut ahead = frames.clone();
+    while ahead.read_next(channels)?.is_some() {}
     Ok(DataPacket { number, ping: first & FLAG_PING != 0, ack, frames })
 }
 
@@ -249,6 +269,11 @@ mod tests {
         channels
     }
 
+    fn frames_of<'a>(packet: &DataPacket<'a>) -> Vec<Frame<'a>> {
+        let (mut frames, channels) = (packet.frames.clone(), channels());
+        core::iter::from_fn(|| frames.read_next(&channels).unwrap()).collect()
+    }
+
     fn datagram(frames: &[(u16, Option<Fragment>, &[u8])]) -> Vec<u8> {
         let channels = channels();
         let mut writer = BitWriter::new();
@@ -279,9 +304,11 @@ mod tests {
             datagram(&[(1, None, b"pose".as_slice()), (2, None, b"".as_slice()), (2999, fragment, b"part".as_slice())]);
         let packet = parse_data(&bytes, 0xdead_beef, true, 10, &channels()).unwrap();
         assert_eq!(packet.number, Sequence(70_000_u32 as u16));
-        assert_eq!(packet.ack.as_ref().unwrap().ranges, [(7, 9), (1, 2)]);
-        let frames: Vec<_> =
-            packet.frames.iter().map(|frame| (frame.channel.0, frame.number, frame.fragment, frame.payload)).collect();
+        assert_eq!(*packet.ack.as_ref().unwrap().ranges, [(7, 9), (1, 2)]);
+        let frames: Vec<_> = frames_of(&packet)
+            .into_iter()
+            .map(|frame| (frame.channel.0, frame.number, frame.fragment, frame.payload))
+            .collect();
         assert_eq!(
             frames,
             [
@@ -292,7 +319,7 @@ mod tests {
         );
         for end in 0..bytes.len() {
             if let Ok(part) = parse_data(&bytes[..end], 0xdead_beef, true, 10, &channels()) {
-                assert!(part.frames.len() < 3);
+                assert!(frames_of(&part).len() < 3);
             }
         }
     }

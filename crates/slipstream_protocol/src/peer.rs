@@ -14,6 +14,7 @@ use slipstream_wire::BitWriter;
 
 use crate::ack::ReceivedPackets;
 use crate::bucket::TokenBucket;
+use crate::buffer_pool::BufferPool;
 use crate::channel::{
     Announced, Announcement, Channel, ChannelConfig, ChannelId, Channels, Chunking, Delivery, MAX_CHANNELS, NAME_LIMIT,
     Priority,
@@ -72,6 +73,8 @@ pub struct Peer {
     spares: VecDeque<Spare>,
     inbox: VecDeque<ReceivedMessage>,
     inbox_bytes: usize,
+    /// Memory for messages that arrive.
+    pool: BufferPool,
     /// The owner has no room for further messages.
     refuses_messages: bool,
     events: VecDeque<PeerEvent>,
@@ -122,11 +125,12 @@ struct Farewell {
     reply_due: bool,
 }
 
-/// Memory that is reused, so that the steady state allocates little.
+/// Memory that is reused, so that the steady state allocates nothing.
 #[derive(Debug, Default)]
 struct Scratch {
     header: BitWriter,
     frames: BitWriter,
+    carried: Vec<Carried>,
     spares: Vec<(u16, u64)>,
     findings: Findings,
     tokens: Vec<u64>,
@@ -190,6 +194,7 @@ impl Peer {
             spares: VecDeque::new(),
             inbox: VecDeque::new(),
             inbox_bytes: 0,
+            pool: BufferPool::default(),
             refuses_messages: false,
             events: VecDeque::new(),
             last_received_at: now,
@@ -226,8 +231,16 @@ impl Peer {
     /// The next message that arrived.
     pub fn poll_message(&mut self) -> Option<ReceivedMessage> {
         let message = self.inbox.pop_front()?;
-        self.inbox_bytes = self.inbox_bytes.saturating_sub(limits::inbox_cost(message.payload.len()));
+        self.inbox_bytes = self.inbox_bytes.saturating_sub(limits::inbox_cost(message.payload.capacity()));
         Some(message)
+    }
+
+    /// Gives back the bytes of a message that was read, so that the next ones need no allocation. What is kept is bounded
+    /// and counted in [`memory_bytes`](Self::memory_bytes).
+    pub fn recycle(&mut self, payload: Vec<u8>) {
+        if !self.is_closed() {
+            self.pool.put(payload);
+        }
     }
 
     /// Says whether the owner has no room for further messages: those taken with [`poll_message`](Self::poll_message) wait
@@ -385,6 +398,7 @@ impl Peer {
         self.schedule = Schedule::default();
         self.sent = SentPackets::new(self.link.reliable);
         self.spares = VecDeque::new();
+        self.pool = BufferPool::default();
         self.scratch = Scratch::default();
         self.events.push_back(PeerEvent::Closed { reason });
     }

@@ -18,24 +18,37 @@ use crate::slots::Slots;
 use crate::view::View;
 
 /// Applies what arrived on every connection.
-pub(crate) fn apply_records(world: &mut World, connections: &mut QueryState<Entity, (With<Incoming>, With<Endpoint>)>) {
-    let connections: Vec<Entity> = connections.iter(world).collect();
+pub(crate) fn apply_records(
+    world: &mut World,
+    connections: &mut QueryState<Entity, (With<Incoming>, With<Endpoint>)>,
+    mut arrived: Local<Arrived>,
+) {
+    let Arrived { connections: present, chunks, changes } = &mut *arrived;
+    present.clear();
+    present.extend(connections.iter(world));
     for (owner, slot) in core::mem::take(&mut world.resource_mut::<Slots>().granted) {
         if let Some(mut incoming) = world.get_mut::<Incoming>(owner) {
             incoming.granted.insert(slot);
         }
     }
-    for connection in connections {
+    for connection in present.drain(..) {
         let Some(mut endpoint) = world.get_mut::<Endpoint>(connection) else { continue };
-        let chunks: Vec<Vec<u8>> = endpoint.drain(channels::RECORDS).collect();
+        chunks.clear();
+        endpoint.drain_into(channels::RECORDS, chunks);
         if chunks.is_empty() {
             continue;
         }
         let Some(mut incoming) = take_incoming(world, connection) else { continue };
-        let changes = decode_chunks(world, connection, &mut incoming, &chunks);
+        changes.clear();
+        decode_chunks(world, connection, &mut incoming, chunks, changes);
+        if let Some(mut endpoint) = world.get_mut::<Endpoint>(connection) {
+            for chunk in chunks.drain(..) {
+                endpoint.recycle(chunk);
+            }
+        }
         let serves = world.resource::<NetworkRole>().0 != Role::Client;
         if serves && let Some(mut view) = world.get_mut::<View>(connection) {
-            for change in &changes {
+            for change in changes.iter() {
                 if let Change::Lane { slot, lane, .. } = change {
                     view.note_told(*slot, *lane);
                 }
@@ -58,6 +71,14 @@ pub(crate) fn apply_records(world: &mut World, connections: &mut QueryState<Enti
     }
 }
 
+/// What arrived in a frame, in memory that is used again in the next.
+#[derive(Default)]
+pub(crate) struct Arrived {
+    connections: Vec<Entity>,
+    chunks: Vec<Vec<u8>>,
+    changes: Vec<Change>,
+}
+
 fn take_incoming(world: &mut World, connection: Entity) -> Option<Incoming> {
     world.get_mut::<Incoming>(connection).map(|mut incoming| core::mem::take(&mut *incoming))
 }
@@ -71,16 +92,21 @@ fn put_back(world: &mut World, connection: Entity, incoming: Incoming) {
     }
 }
 
-fn decode_chunks(world: &mut World, connection: Entity, incoming: &mut Incoming, chunks: &[Vec<u8>]) -> Vec<Change> {
+fn decode_chunks(
+    world: &mut World,
+    connection: Entity,
+    incoming: &mut Incoming,
+    chunks: &[Vec<u8>],
+    changes: &mut Vec<Change>,
+) {
     let registry = world.resource::<Registry>();
     let speaker = match world.resource::<NetworkRole>().0 {
         Role::Client => Speaker::Server,
         _ => Speaker::Owner { connection, slots: world.resource::<Slots>() },
     };
-    let mut changes = Vec::new();
     let mut failure = None;
     for chunk in chunks {
-        if let Err(error) = incoming.decode(chunk, registry, &speaker, &mut changes) {
+        if let Err(error) = incoming.decode(chunk, registry, &speaker, changes) {
             failure = Some(error);
         }
     }
@@ -88,12 +114,11 @@ fn decode_chunks(world: &mut World, connection: Entity, incoming: &mut Incoming,
         // The datagram was acknowledged before it was read: what it carried must come again, whatever it was.
         ask_for_everything(world, connection, incoming, &error);
     }
-    changes
 }
 
-fn apply_changes(world: &mut World, incoming: &mut Incoming, changes: Vec<Change>) {
+fn apply_changes(world: &mut World, incoming: &mut Incoming, changes: &[Change]) {
     let mut appeared = Vec::new();
-    for change in &changes {
+    for change in changes {
         if let Change::Appear { slot, epoch } = change {
             appeared.extend(appear(world, incoming, *slot, *epoch));
         }
@@ -109,7 +134,7 @@ fn apply_changes(world: &mut World, incoming: &mut Incoming, changes: Vec<Change
             batches.lanes = lanes.iter().map(|lane| lane.components.clone()).collect();
         }
         for change in changes {
-            match change {
+            match *change {
                 Change::Appear { .. } => {}
                 Change::Lane { slot, epoch, lane, value } => {
                     batch_lane(world, incoming, batches, slot, epoch, lane, value);

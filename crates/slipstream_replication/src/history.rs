@@ -29,7 +29,16 @@ impl History {
         self.versions.back()
     }
 
+    #[inline]
     pub(crate) fn at(&self, tick: Tick) -> Option<&Version> {
+        // Where it is if the lane changed in every tick.
+        let newest = self.versions.back()?;
+        let likely = (self.versions.len() - 1).checked_sub(newest.tick.get().wrapping_sub(tick.get()) as usize);
+        if let Some(version) = likely.and_then(|index| self.versions.get(index))
+            && version.tick == tick
+        {
+            return Some(version);
+        }
         self.versions.iter().rev().find(|version| version.tick == tick)
     }
 

@@ -59,13 +59,14 @@ pub(crate) fn answer_requests(
     mut views: Query<(Entity, &mut View, &mut Endpoint)>,
     role: Res<NetworkRole>,
     mut journal: ResMut<Journal>,
+    mut requests: Local<Vec<Vec<u8>>>,
     mut commands: Commands,
 ) {
     let now = journal.tick;
     for (connection, mut view, mut endpoint) in &mut views {
-        let requests: Vec<Vec<u8>> = endpoint.drain(channels::RECORD_REQUESTS).collect();
+        endpoint.drain_into(channels::RECORD_REQUESTS, &mut requests);
         let mut asked = false;
-        for request in requests {
+        for request in requests.drain(..) {
             match request[..] {
                 [EVERYTHING] if !asked && !view.was_reset_within(MIN_TICKS_BETWEEN, now) => asked = true,
                 [ALL_ANNOUNCED, a, b, c, d] if role.0 == Role::Client => {

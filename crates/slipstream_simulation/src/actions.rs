@@ -15,6 +15,7 @@ use leafwing_input_manager::plugin::InputManagerPlugin;
 use slipstream_connection::is_client;
 
 mod codec;
+mod levels;
 mod tap;
 
 pub use codec::{ActionCodec, AxisRange, PackedActions};

@@ -34,9 +34,8 @@ pub(crate) use registry::RegisteredInput;
 use crate::ownership::Controlled;
 use crate::schedule::SimulationSystems;
 use client::{follow_server, gather_inputs, send_inputs};
-use server::{
-    InputInbox, ReceivedInputs, apply_inputs, buffer_inputs, greet_connections, receive_inputs, send_feedback,
-};
+use message::InputInbox;
+use server::{ReceivedInputs, apply_inputs, buffer_inputs, greet_connections, receive_inputs, send_feedback};
 use track::InputTracks;
 
 /// Registers inputs: components that the owner of an entity may set.

@@ -26,7 +26,7 @@ struct Inbox {
 impl Inboxes {
     /// Keeps a message. Never drops one: the protocol has acknowledged it.
     pub(crate) fn push(&mut self, channel: ChannelId, payload: Vec<u8>, typed: bool) {
-        let cost = message_cost(&payload);
+        let cost = message_cost(payload.capacity());
         if typed {
             self.typed_bytes += cost;
             self.typed.push((channel, payload));
@@ -51,6 +51,12 @@ impl Inboxes {
         inbox.messages.drain(..)
     }
 
+    pub(crate) fn drain_into(&mut self, channel: ChannelId, messages: &mut Vec<Vec<u8>>) {
+        let inbox = self.inbox(channel);
+        inbox.bytes = 0;
+        messages.append(&mut inbox.messages);
+    }
+
     pub(crate) fn drain_deliveries(&mut self, channel: ChannelId) -> std::vec::Drain<'_, (u64, DeliveryOutcome)> {
         self.inbox(channel).deliveries.drain(..)
     }
@@ -59,9 +65,9 @@ impl Inboxes {
         !self.typed.is_empty()
     }
 
-    pub(crate) fn take_typed(&mut self) -> Vec<(ChannelId, Vec<u8>)> {
+    pub(crate) fn drain_typed_into(&mut self, messages: &mut Vec<(ChannelId, Vec<u8>)>) {
         self.typed_bytes = 0;
-        core::mem::take(&mut self.typed)
+        messages.append(&mut self.typed);
     }
 
     /// Memory of all messages that wait.
@@ -87,9 +93,10 @@ impl Inboxes {
     }
 }
 
-/// Memory that a message takes: an empty one is not free, or a peer could send any number of them.
-fn message_cost(payload: &[u8]) -> usize {
-    payload.len() + size_of::<(ChannelId, Vec<u8>)>()
+/// Memory that a message takes, by the capacity of its payload: an empty one is not free, or a peer could send any number
+/// of them.
+fn message_cost(capacity: usize) -> usize {
+    capacity + size_of::<(ChannelId, Vec<u8>)>()
 }
 
 #[cfg(test)]
@@ -126,8 +133,22 @@ mod tests {
         for (channel, byte) in [(12, 1), (10, 2), (12, 3)] {
             inboxes.push(ChannelId(channel), vec![byte], true);
         }
-        let bytes: Vec<u8> = inboxes.take_typed().into_iter().flat_map(|(_, payload)| payload).collect();
+        let mut messages = Vec::new();
+        inboxes.drain_typed_into(&mut messages);
+        let bytes: Vec<u8> = messages.into_iter().flat_map(|(_, payload)| payload).collect();
         assert_eq!(bytes, [1, 2, 3]);
+        assert!(!inboxes.has_typed() && inboxes.bytes() == 0);
+    }
+
+    #[test]
+    fn messages_are_appended_and_the_inbox_keeps_its_memory() {
+        let mut inboxes = Inboxes::default();
+        inboxes.push(ChannelId(1), vec![2], false);
+        let capacity = inboxes.inbox(ChannelId(1)).messages.capacity();
+        let mut messages = vec![vec![1]];
+        inboxes.drain_into(ChannelId(1), &mut messages);
+        assert_eq!(messages, [[1], [2]]);
+        assert_eq!((inboxes.bytes(), inboxes.inbox(ChannelId(1)).messages.capacity()), (0, capacity));
     }
 
     #[test]

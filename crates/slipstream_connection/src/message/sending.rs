@@ -10,8 +10,11 @@ use crate::connection::{Connected, Connection, LocalConnection, PeerId};
 use crate::dispatch::deliver_local;
 use crate::entity_map::{EntityMap, NameEntities};
 use crate::error::NetworkError;
-use crate::outbox::{LocalMessage, Outbox, OutgoingMessage};
+use crate::outbox::{Outbox, OutgoingMessage};
 use crate::registry::{ChannelEntry, NetworkProtocol, TypeKey};
+
+/// What each sender keeps of the memory in which it encodes.
+const KEPT_PAYLOAD_BYTES: usize = 4096;
 
 /// Who gets a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +34,51 @@ pub enum Target<'a> {
 /// The connections that a target means.
 #[derive(Debug, Default)]
 pub(crate) struct Recipients {
-    pub(crate) remote: Vec<Entity>,
-    pub(crate) local: Option<Entity>,
+    remote: Vec<Entity>,
+    local: Option<Entity>,
 }
 
+type Connections<'w, 's> = Query<'w, 's, (Entity, &'static Connection, Has<LocalConnection>), With<Connected>>;
+
 impl Recipients {
+    fn find(&mut self, target: Target<'_>, connections: &Connections<'_, '_>) -> Result<(), NetworkError> {
+        self.remote.clear();
+        self.local = None;
+        match target {
+            Target::Server => {
+                for (entity, connection, is_local) in connections {
+                    if is_local || connection.peer == PeerId::SERVER {
+                        self.add(entity, is_local);
+                    }
+                }
+                if self.is_empty() {
+                    return Err(NetworkError::NotConnected { target: "a server".to_string() });
+                }
+            }
+            Target::All | Target::AllBut(_) => {
+                for (entity, _, is_local) in connections {
+                    if target != Target::AllBut(entity) {
+                        self.add(entity, is_local);
+                    }
+                }
+            }
+            Target::One(one) => match connections.get(one) {
+                Ok((entity, _, is_local)) => self.add(entity, is_local),
+                Err(_) => return Err(NetworkError::NotConnected { target: format!("connection {one}") }),
+            },
+            Target::Many(many) => {
+                for (entity, _, is_local) in many.iter().filter_map(|entity| connections.get(*entity).ok()) {
+                    self.add(entity, is_local);
+                }
+                if self.is_empty() && !many.is_empty() {
+                    let target = format!("any of {} connections", many.len());
+                    return Err(NetworkError::NotConnected { target });
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn add(&mut self, connection: Entity, is_local: bool) {
         if is_local {
             self.local = Some(connection);
@@ -47,10 +90,6 @@ impl Recipients {
     fn is_empty(&self) -> bool {
         self.remote.is_empty() && self.local.is_none()
     }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Entity> {
-        self.remote.iter().copied().chain(self.local)
-    }
 }
 
 /// What all typed senders share. It only reads, so that no two senders exclude each other.
@@ -61,6 +100,9 @@ pub struct Sending<'w, 's> {
     entities: Option<Res<'w, EntityMap>>,
     connections: Query<'w, 's, (Entity, &'static Connection, Has<LocalConnection>), With<Connected>>,
     commands: Commands<'w, 's>,
+    /// Those of the message that was sent last, and its bytes: kept for their memory.
+    recipients: Local<'s, Recipients>,
+    payload: Local<'s, Vec<u8>>,
 }
 
 impl Sending<'_, '_> {
@@ -72,7 +114,7 @@ impl Sending<'_, '_> {
         target: Target<'_>,
         value: &T,
         name_entities: Option<NameEntitiesIn<T>>,
-    ) -> Result<Recipients, NetworkError> {
+    ) -> Result<(), NetworkError> {
         let unregistered = || NetworkError::NotRegistered { type_name: core::any::type_name::<T>() };
         let protocol = self.protocol.as_deref().ok_or_else(unregistered)?;
         let outbox = self.outbox.as_deref().ok_or_else(unregistered)?;
@@ -81,68 +123,39 @@ impl Sending<'_, '_> {
             .type_entry(index)
             .and_then(|entry| protocol.channel_entry(entry.channel))
             .ok_or_else(unregistered)?;
-        let recipients = self.recipients(target)?;
+        let recipients: &mut Recipients = &mut self.recipients;
+        recipients.find(target, &self.connections)?;
 
-        let mut numbers = vec![index];
-        numbers.extend(number);
+        let payload: &mut Vec<u8> = &mut self.payload;
+        let numbers = [Some(index), number].into_iter().flatten();
         if !recipients.remote.is_empty() {
-            let payload = match (name_entities, self.entities.as_deref()) {
+            match (name_entities, self.entities.as_deref()) {
                 (Some(name_entities), Some(map)) => {
                     let mut names = NameEntities::new(map);
                     let named = name_entities(value, &mut names);
                     names.finish()?;
-                    encode_after(&numbers, &named)?
+                    encode_after(numbers.clone(), &named, payload)?;
                 }
-                _ => encode_after(&numbers, value)?,
-            };
-            check_size(channel, &payload)?;
-            let message = OutgoingMessage { to: recipients.remote.clone(), channel: channel.id, payload };
-            outbox.push(message, &channel.config.name)?;
+                _ => encode_after(numbers.clone(), value, payload)?,
+            }
+            check_size(channel, payload)?;
+            let message = OutgoingMessage { to: &recipients.remote, channel: channel.id, payload: payload.as_slice() };
+            outbox.push(&message, &channel.config.name)?;
         }
         if let Some(connection) = recipients.local {
-            let payload = encode_after(&numbers, value)?;
-            check_size(channel, &payload)?;
-            outbox.push_local(LocalMessage { connection, payload });
+            encode_after(numbers, value, payload)?;
+            check_size(channel, payload)?;
+            let message = OutgoingMessage { to: &[connection], channel: channel.id, payload: payload.as_slice() };
+            outbox.push_local(&message);
             self.commands.queue(deliver_local);
         }
-        Ok(recipients)
+        payload.shrink_to(KEPT_PAYLOAD_BYTES);
+        Ok(())
     }
 
-    fn recipients(&self, target: Target<'_>) -> Result<Recipients, NetworkError> {
-        let mut recipients = Recipients::default();
-        match target {
-            Target::Server => {
-                for (entity, connection, is_local) in &self.connections {
-                    if is_local || connection.peer == PeerId::SERVER {
-                        recipients.add(entity, is_local);
-                    }
-                }
-                if recipients.is_empty() {
-                    return Err(NetworkError::NotConnected { target: "a server".to_string() });
-                }
-            }
-            Target::All | Target::AllBut(_) => {
-                for (entity, _, is_local) in &self.connections {
-                    if target != Target::AllBut(entity) {
-                        recipients.add(entity, is_local);
-                    }
-                }
-            }
-            Target::One(one) => match self.connections.get(one) {
-                Ok((entity, _, is_local)) => recipients.add(entity, is_local),
-                Err(_) => return Err(NetworkError::NotConnected { target: format!("connection {one}") }),
-            },
-            Target::Many(many) => {
-                for (entity, _, is_local) in many.iter().filter_map(|entity| self.connections.get(*entity).ok()) {
-                    recipients.add(entity, is_local);
-                }
-                if recipients.is_empty() && !many.is_empty() {
-                    let target = format!("any of {} connections", many.len());
-                    return Err(NetworkError::NotConnected { target });
-                }
-            }
-        }
-        Ok(recipients)
+    /// Who got what was sent last.
+    pub(crate) fn recipients(&self) -> impl Iterator<Item = Entity> {
+        self.recipients.remote.iter().copied().chain(self.recipients.local)
     }
 }
 

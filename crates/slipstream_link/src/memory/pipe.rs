@@ -27,6 +27,8 @@ struct Pipe {
 #[derive(Debug, Default)]
 struct Direction {
     datagrams: VecDeque<Vec<u8>>,
+    /// Memory of datagrams that were received.
+    spare: Vec<Vec<u8>>,
     /// Set by the sending end; what came before it is still there.
     closed: Option<LinkClosed>,
 }
@@ -34,6 +36,9 @@ struct Direction {
 impl PipeEnd {
     /// The most datagrams on their way in one direction; more are dropped, as a socket with a full buffer does.
     const MAX_DATAGRAMS: usize = 4096;
+
+    /// The most datagrams of which the memory is kept.
+    const MAX_SPARE: usize = 64;
 
     /// The connector's end and the listener's.
     pub fn pair() -> (Self, Self) {
@@ -43,15 +48,28 @@ impl PipeEnd {
         (connector, listener)
     }
 
-    pub fn send(&self, datagram: Vec<u8>) {
+    /// Sends a copy: each of the two links and the pipe have memory of their own, whoever sends more.
+    pub fn send(&self, datagram: &[u8]) {
         let mut direction = self.outgoing();
         if direction.closed.is_none() && direction.datagrams.len() < Self::MAX_DATAGRAMS {
-            direction.datagrams.push_back(datagram);
+            let mut copy = direction.spare.pop().unwrap_or_default();
+            copy.extend_from_slice(datagram);
+            direction.datagrams.push_back(copy);
         }
     }
 
-    pub fn receive(&self) -> Option<Vec<u8>> {
-        self.incoming().datagrams.pop_front()
+    /// Replaces what is in `datagram` by the next one; `false` if there is none.
+    pub fn receive(&self, datagram: &mut Vec<u8>) -> bool {
+        let mut direction = self.incoming();
+        let Some(mut next) = direction.datagrams.pop_front() else {
+            return false;
+        };
+        datagram.clear();
+        datagram.append(&mut next);
+        if direction.spare.len() < Self::MAX_SPARE {
+            direction.spare.push(next);
+        }
+        true
     }
 
     /// Closes the pipe; the reason is what the other end reads. The first one stays.
@@ -106,23 +124,40 @@ fn lock(direction: &Mutex<Direction>) -> MutexGuard<'_, Direction> {
 mod tests {
     use super::*;
 
+    fn received(end: &PipeEnd) -> Option<Vec<u8>> {
+        let mut datagram = Vec::new();
+        end.receive(&mut datagram).then_some(datagram)
+    }
+
     #[test]
     fn the_end_is_seen_after_what_was_sent_before_it() {
         let (connector, listener) = PipeEnd::pair();
-        connector.send(vec![1]);
+        connector.send(&[1]);
         drop(connector);
         assert_eq!(listener.closed_by_other(), None);
-        assert_eq!(listener.receive(), Some(vec![1]));
+        assert_eq!(received(&listener), Some(vec![1]));
         assert!(matches!(listener.closed_by_other(), Some(LinkClosed::Remote(_))));
     }
 
     #[test]
     fn each_end_reads_what_the_other_sent() {
         let (connector, listener) = PipeEnd::pair();
-        connector.send(vec![1]);
-        listener.send(vec![2]);
-        assert_eq!(connector.receive(), Some(vec![2]));
-        assert_eq!(listener.receive(), Some(vec![1]));
-        assert_eq!(connector.receive(), None);
+        connector.send(&[1]);
+        listener.send(&[2]);
+        assert_eq!(received(&connector), Some(vec![2]));
+        assert_eq!(received(&listener), Some(vec![1]));
+        assert_eq!(received(&connector), None);
+    }
+
+    #[test]
+    fn a_datagram_replaces_what_was_in_the_buffer() {
+        let (connector, listener) = PipeEnd::pair();
+        let mut datagram = vec![9; 10];
+        for length in [8, 3] {
+            connector.send(&vec![length as u8; length]);
+            assert!(listener.receive(&mut datagram));
+            assert_eq!(datagram, vec![length as u8; length]);
+        }
+        assert!(!listener.receive(&mut datagram));
     }
 }

@@ -27,7 +27,7 @@ impl MemoryPipes {
         for link in claimed {
             if let Some(end) = self.pipes.remove(&link.entity) {
                 for datagram in link.datagrams {
-                    end.send(datagram);
+                    end.send(&datagram);
                 }
             }
         }
@@ -39,9 +39,12 @@ pub(super) fn receive_datagrams(pipes: Res<MemoryPipes>, mut links: Query<&mut L
         let Ok(mut link) = links.get_mut(entity) else {
             continue;
         };
-        while let Some(datagram) = end.receive() {
+        let mut datagram = link.spare();
+        while end.receive(&mut datagram) {
             link.deliver(datagram);
+            datagram = link.spare();
         }
+        link.recycle(datagram);
         if let Some(reason) = end.closed_by_other() {
             link.close(reason);
         }
@@ -60,12 +63,13 @@ pub(super) fn send_datagrams(
         };
         if link.closed().is_none() {
             while let Some(datagram) = link.take_outgoing() {
-                end.send(datagram);
+                end.send(&datagram);
+                link.recycle(datagram);
             }
             return true;
         }
         for datagram in link.take_remaining() {
-            end.send(datagram);
+            end.send(&datagram);
         }
         false
     });
@@ -80,7 +84,7 @@ pub(super) fn flush_on_exit(
     for (&entity, end) in &pipes.pipes {
         if let Ok(mut link) = links.get_mut(entity) {
             for datagram in link.take_remaining() {
-                end.send(datagram);
+                end.send(&datagram);
             }
             link.close(LinkClosed::Local);
         }

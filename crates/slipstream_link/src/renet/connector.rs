@@ -363,7 +363,9 @@ fn send_due(client: &mut RenetClient, turn: &mut u8, link: &mut Link) {
         let Some(datagram) = link.take_outgoing() else {
             break;
         };
-        send(client, turn, datagram);
+        // renet keeps what it sends: a copy is less than a new buffer for the next datagram.
+        send(client, turn, datagram.clone());
+        link.recycle(datagram);
     }
 }
 

@@ -264,7 +264,9 @@ pub(super) fn send_datagrams(
                 break;
             };
             room -= datagram.len();
-            send(server, id, &mut client.turn, datagram);
+            // renet keeps what it sends: a copy is less than a new buffer for the next datagram.
+            send(server, id, &mut client.turn, datagram.clone());
+            link.recycle(datagram);
         }
         true
     });

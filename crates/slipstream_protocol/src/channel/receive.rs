@@ -8,6 +8,7 @@ use super::ordered::ReorderBuffer;
 use super::reliable::WINDOW;
 use super::send::message_cost;
 use super::{ChannelId, Delivery};
+use crate::buffer_pool::BufferPool;
 use crate::error::ProtocolError;
 use crate::fragment::{Eviction, FragmentVerdict, FrameKey, MAX_FRAGMENTS, PartialMessages};
 use crate::packet::{Frame, expand_32};
@@ -104,13 +105,15 @@ impl Receiver {
         })
     }
 
-    /// Takes a frame that was judged acceptable; whole messages that may be delivered go to `delivered`.
+    /// Takes a frame that was judged acceptable; whole messages that may be delivered go to `delivered`, in memory of
+    /// `pool`.
     pub(crate) fn accept(
         &mut self,
         now: Duration,
         frame: &Frame<'_>,
         key: FrameKey,
         limit: usize,
+        pool: &mut BufferPool,
         delivered: &mut Vec<Vec<u8>>,
     ) {
         let number = self.expand(frame.number);
@@ -122,9 +125,11 @@ impl Receiver {
         if known {
             return;
         }
-        let (payload, key) = match frame.fragment {
-            None => (frame.payload.to_vec(), key),
-            Some(fragment) => {
+        let (payload, key) = match (frame.fragment, &self.order) {
+            // What is held back is charged by its length, so it takes no more than that.
+            (None, Order::Consecutive(buffer)) if number > buffer.next() => (frame.payload.to_vec(), key),
+            (None, _) => (pool.copy_of(frame.payload), key),
+            (Some(fragment), _) => {
                 let whole = self.partial.insert(now, number, fragment, frame.payload, key, limit);
                 match whole {
                     Some(whole) => whole,
@@ -138,6 +143,8 @@ impl Receiver {
                 if newest.is_none_or(|newest| key > newest) {
                     *newest = Some(key);
                     delivered.push(payload);
+                } else {
+                    pool.put(payload);
                 }
             }
             Order::Once(seen) | Order::OnceExpiring(seen) => {

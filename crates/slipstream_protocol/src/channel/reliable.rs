@@ -1,12 +1,16 @@
 //! Sending until it is acknowledged, or until a limit is reached.
 
+use core::mem;
 use core::time::Duration;
 use std::collections::VecDeque;
 
 use super::send::{Candidate, Chunking, message_cost, piece_weight};
+use crate::buffer_pool::BufferPool;
 
 /// Messages that may be outstanding, from the oldest unacknowledged one on. The receiver keeps a window of this size.
 pub(crate) const WINDOW: u64 = 8192;
+/// Messages that are done with and whose records are kept for the next ones.
+const MAX_BLANK: usize = 32;
 
 /// Messages by number, from the oldest unacknowledged one on.
 #[derive(Debug)]
@@ -24,6 +28,9 @@ pub(crate) struct ReliableSender {
     resend: VecDeque<(u64, u16)>,
     waiting_bytes: usize,
     cost: usize,
+    /// Memory of messages that are done with: their bytes, and their records.
+    pool: BufferPool,
+    blank: VecDeque<Box<Outgoing>>,
 }
 
 #[derive(Debug)]
@@ -67,7 +74,7 @@ impl Outgoing {
     }
 
     fn cost(&self) -> usize {
-        message_cost(self.payload.len(), self.count())
+        message_cost(self.payload.capacity(), self.count())
     }
 
     fn weight(&self, piece: u16) -> usize {
@@ -102,6 +109,9 @@ impl Outgoing {
 }
 
 impl ReliableSender {
+    /// What is kept for the next messages takes at most this, in bytes.
+    pub(crate) const MAX_KEPT_BYTES: usize = BufferPool::MAX_BYTES + MAX_BLANK * size_of::<Outgoing>();
+
     pub(crate) fn new(ordered: bool, limits: Option<(u32, Duration)>) -> Self {
         Self {
             ordered,
@@ -112,13 +122,15 @@ impl ReliableSender {
             resend: VecDeque::new(),
             waiting_bytes: 0,
             cost: 0,
+            pool: BufferPool::default(),
+            blank: VecDeque::new(),
         }
     }
 
     pub(crate) fn push(&mut self, now: Duration, payload: &[u8], token: Option<u64>, chunking: Chunking) {
         let count = chunking.pieces(payload.len());
         let outgoing = Outgoing {
-            payload: payload.to_vec(),
+            payload: self.pool.copy_of(payload),
             token,
             queued_at: now,
             chunking,
@@ -128,7 +140,14 @@ impl ReliableSender {
         };
         self.cost += outgoing.cost();
         self.waiting_bytes += outgoing.waiting_weight();
-        self.slots.push_back(Slot::Outstanding(Box::new(outgoing)));
+        let boxed = match self.blank.pop_back() {
+            Some(mut blank) => {
+                *blank = outgoing;
+                blank
+            }
+            None => Box::new(outgoing),
+        };
+        self.slots.push_back(Slot::Outstanding(boxed));
     }
 
     pub(crate) fn peek(&mut self) -> Option<Candidate> {
@@ -270,7 +289,10 @@ impl ReliableSender {
     }
 
     pub(crate) fn bookkeeping_bytes(&self) -> usize {
-        self.slots.len() * size_of::<Slot>() + self.resend.len() * size_of::<(u64, u16)>()
+        self.slots.len() * size_of::<Slot>()
+            + self.resend.len() * size_of::<(u64, u16)>()
+            + self.blank.len() * size_of::<Outgoing>()
+            + self.pool.bytes()
     }
 
     fn may_send_again(&self, piece: &Piece) -> bool {
@@ -306,11 +328,18 @@ impl ReliableSender {
         let Some(slot) = self.slots.get_mut(index as usize) else {
             return;
         };
-        if let Slot::Outstanding(outgoing) = slot {
-            let cost = outgoing.cost();
-            let kept = if self.ordered { cost } else { 0 };
-            *slot = Slot::Done(kept);
-            self.cost = self.cost.saturating_sub(cost - kept);
+        let kept = match slot {
+            Slot::Outstanding(outgoing) if self.ordered => outgoing.cost(),
+            Slot::Outstanding(_) => 0,
+            Slot::Done(kept) => *kept,
+        };
+        if let Slot::Outstanding(mut outgoing) = mem::replace(slot, Slot::Done(kept)) {
+            self.cost = self.cost.saturating_sub(outgoing.cost() - kept);
+            self.pool.put(mem::take(&mut outgoing.payload));
+            outgoing.rest = Vec::new();
+            if self.blank.len() < MAX_BLANK {
+                self.blank.push_back(outgoing);
+            }
         }
         while let Some(Slot::Done(kept)) = self.slots.front() {
             self.cost = self.cost.saturating_sub(*kept);
@@ -358,6 +387,31 @@ mod tests {
         assert_eq!(sender.on_lost(0, 0), None);
         assert_eq!(send_next(&mut sender), Some((0, 0)));
         assert_eq!(send_next(&mut sender), Some((1, 0)));
+    }
+
+    #[test]
+    fn the_memory_of_an_acknowledged_message_holds_the_next() {
+        let mut sender = ReliableSender::new(true, None);
+        let mut places = Vec::new();
+        for number in 0..2 {
+            sender.push(Duration::ZERO, &[7; 50], None, CHUNKING);
+            places.push(sender.payload(number).as_ptr());
+            assert_eq!(sender.bookkeeping_bytes(), size_of::<Slot>());
+            send_next(&mut sender);
+            sender.on_acked(number, 0);
+            assert_eq!(sender.cost(), 0);
+            assert!(sender.bookkeeping_bytes() > 50);
+        }
+        assert_eq!(places[0], places[1]);
+        for number in 2..500 {
+            sender.push(Duration::ZERO, &[7; 2000], None, Chunking { whole: 2000, piece: 1000 });
+            assert!(sender.payload(number).len() == 2000);
+        }
+        while send_next(&mut sender).is_some() {}
+        for number in 2..500 {
+            sender.on_acked(number, 0);
+        }
+        assert!(sender.bookkeeping_bytes() <= ReliableSender::MAX_KEPT_BYTES);
     }
 
     #[test]

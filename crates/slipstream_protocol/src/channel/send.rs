@@ -15,8 +15,9 @@ const PIECE_OVERHEAD: usize = 32;
 /// What a frame's header takes in a datagram, about.
 const FRAME_WEIGHT: usize = 5;
 
-/// Memory that a message of `length` bytes in `pieces` pieces is charged for. Both sides use the same figure, so that
-/// what a sender may have outstanding always fits the receiver.
+/// Memory that a message of `length` bytes in `pieces` pieces is charged for. A sender charges at least what the receiver
+/// does, so that what it may have outstanding always fits there: the receiver goes by the length of a message, the sender
+/// by the memory that holds it.
 pub(crate) fn message_cost(length: usize, pieces: u16) -> usize {
     length + MESSAGE_OVERHEAD + usize::from(pieces) * PIECE_OVERHEAD
 }
@@ -158,6 +159,9 @@ impl Sender {
             Self::Reliable(sender) => sender.waiting_bytes(),
         }
     }
+
+    /// Greatest memory kept for messages to come, in bytes: a part of `bookkeeping_bytes`.
+    pub(crate) const MAX_KEPT_BYTES: usize = ReliableSender::MAX_KEPT_BYTES;
 
     /// Bytes that the bookkeeping takes beside `cost`.
     pub(crate) fn bookkeeping_bytes(&self) -> usize {

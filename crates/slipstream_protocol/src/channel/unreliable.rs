@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 
 use super::send::{Candidate, Chunking, message_cost, piece_weight};
+use crate::buffer_pool::BufferPool;
 use crate::loss::Cargo;
 
 /// How long a message may take that is being sent in pieces; below the time for which a receiver keeps such pieces.
@@ -22,6 +23,8 @@ pub(crate) struct UnreliableSender {
     max_wait: Duration,
     waiting_bytes: usize,
     cost: usize,
+    /// Memory of messages that were sent.
+    pool: BufferPool,
 }
 
 #[derive(Debug)]
@@ -38,7 +41,7 @@ impl Unsent {
     }
 
     fn cost(&self) -> usize {
-        message_cost(self.payload.len(), self.pieces())
+        message_cost(self.payload.capacity(), self.pieces())
     }
 
     /// What the pieces from `first` on take of the budget.
@@ -58,11 +61,12 @@ impl UnreliableSender {
             max_wait,
             waiting_bytes: 0,
             cost: 0,
+            pool: BufferPool::default(),
         }
     }
 
     pub(crate) fn push(&mut self, now: Duration, payload: &[u8], token: Option<u64>, chunking: Chunking) {
-        let unsent = Unsent { payload: payload.to_vec(), token, queued_at: now, chunking };
+        let unsent = Unsent { payload: self.pool.copy_of(payload), token, queued_at: now, chunking };
         self.cost += unsent.cost();
         self.waiting_bytes += unsent.weight_from(0);
         self.queue.push_back(unsent);
@@ -148,7 +152,7 @@ impl UnreliableSender {
     }
 
     pub(crate) fn bookkeeping_bytes(&self) -> usize {
-        self.tracked.len() * 32
+        self.tracked.len() * 32 + self.pool.bytes()
     }
 
     /// Removes the front message with what of it waits.
@@ -164,6 +168,29 @@ impl UnreliableSender {
         self.front = None;
         if let Some(unsent) = self.queue.pop_front() {
             self.cost = self.cost.saturating_sub(unsent.cost());
+            self.pool.put(unsent.payload);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_a_sent_message_holds_the_next() {
+        let mut sender = UnreliableSender::new(Duration::from_secs(1));
+        let chunking = Chunking { whole: 100, piece: 96 };
+        let mut places = Vec::new();
+        for length in [40, 60] {
+            sender.push(Duration::ZERO, &vec![7; length], None, chunking);
+            places.push(sender.payload().as_ptr());
+            assert!(sender.cost() >= length && sender.bookkeeping_bytes() == 0);
+            let candidate = sender.peek().unwrap();
+            sender.take(&candidate);
+            assert_eq!((sender.cost(), sender.waiting_bytes()), (0, 0));
+            assert!(sender.bookkeeping_bytes() >= length);
+        }
+        assert_eq!(places[0], places[1]);
     }
 }

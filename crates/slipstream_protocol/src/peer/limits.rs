@@ -1,7 +1,8 @@
 //! What a peer may hold: budgets, queues and memory.
 
 use super::Peer;
-use crate::channel::{ChannelId, Priority, WINDOW, message_cost};
+use crate::buffer_pool::BufferPool;
+use crate::channel::{ChannelId, Priority, Sender, WINDOW, message_cost};
 use crate::error::SendError;
 use crate::event::PeerEvent;
 use crate::fragment::MAX_FRAGMENTS;
@@ -22,9 +23,9 @@ pub(super) const MAX_SPARES: usize = 1024;
 /// How much a received datagram may grow in the inbox: its smallest frame has two bytes and becomes a message.
 const SMALLEST_FRAME_GROWTH: usize = 24;
 
-/// Memory that a message in the inbox is charged for.
-pub(super) fn inbox_cost(length: usize) -> usize {
-    length + size_of::<ReceivedMessage>() + 16
+/// Memory that a message in the inbox is charged for, by the capacity of its payload.
+pub(super) fn inbox_cost(capacity: usize) -> usize {
+    capacity + size_of::<ReceivedMessage>() + 16
 }
 
 impl Peer {
@@ -45,6 +46,7 @@ impl Peer {
         channels
             + self.fixed_bytes()
             + self.inbox_bytes
+            + self.pool.bytes()
             + self.events.len() * size_of::<PeerEvent>()
             + self.spares.len() * size_of::<super::Spare>()
             + self.sent.memory_bytes()
@@ -55,18 +57,24 @@ impl Peer {
             }
     }
 
-    /// What [`memory_bytes`](Self::memory_bytes) never exceeds, whatever either side does; about 10 MiB with the
+    /// What [`memory_bytes`](Self::memory_bytes) never exceeds, whatever either side does; some 14 MiB with the
     /// default settings and a handful of channels. A quiet connection takes a few kilobytes.
     ///
     /// It is the sum of: [`max_queued_bytes`](crate::PeerConfig::max_queued_bytes) once for what is to be sent, once
     /// for what is held back on arrival and twice for the inbox, eight unfinished messages of the channels that may
-    /// lose some, the windows of the channels, the records of sent datagrams, and the events.
+    /// lose some, the windows of the channels, the records of sent datagrams, the events, and what is kept of messages
+    /// that are done with.
     pub fn memory_ceiling_bytes(&self) -> usize {
         let queued = self.config.max_queued_bytes;
         let channels: usize = self
             .channels
             .iter()
-            .map(|channel| size_of_val(channel) + WINDOW as usize * SLOT_BYTES + channel.receiver.window_bytes())
+            .map(|channel| {
+                size_of_val(channel)
+                    + WINDOW as usize * SLOT_BYTES
+                    + Sender::MAX_KEPT_BYTES
+                    + channel.receiver.window_bytes()
+            })
             .sum();
         let control = self.channels.len() * message_cost(super::CONTROL_MESSAGE_BYTES, 1);
         // Entries of what is to be sent again, and of unreliable messages in fragments.
@@ -83,6 +91,7 @@ impl Peer {
             + entries
             + events
             + MAX_SPARES * size_of::<super::Spare>()
+            + BufferPool::MAX_BYTES
             + SentPackets::memory_ceiling()
             + self.fixed_bytes()
             + handshake

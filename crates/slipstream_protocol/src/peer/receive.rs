@@ -182,10 +182,11 @@ impl Peer {
     /// Whether all frames of a datagram can be taken; an error if one breaks a rule.
     fn judge(&self, packet: &DataPacket<'_>) -> Result<bool, ProtocolError> {
         let (mut held, mut partial, mut refused) = (0, 0, false);
-        for frame in &packet.frames {
+        let mut frames = packet.frames.clone();
+        while let Some(frame) = frames.read_next(&self.channels)? {
             let unknown = ProtocolError::UnknownChannel { channel: frame.channel };
             let channel = self.channels.get(frame.index).ok_or(unknown)?;
-            match channel.receiver.check(frame.channel, frame, channel.limit)? {
+            match channel.receiver.check(frame.channel, &frame, channel.limit)? {
                 Verdict::Accept { held: more_held, partial: more_partial } => {
                     held += more_held;
                     partial += more_partial;
@@ -194,7 +195,7 @@ impl Peer {
                 Verdict::Refuse => refused = true,
             }
             if frame.channel == ChannelId::CONTROL {
-                self.judge_control(frame)?;
+                self.judge_control(&frame)?;
             }
         }
         if packet.frames.is_empty() {
@@ -230,12 +231,16 @@ impl Peer {
         let carrier = self.sent.next_number();
         self.received.record(now, number, packet.asks(), self.config.max_ack_delay, carrier);
         let mut delivered = mem::take(&mut self.scratch.delivered);
-        for (place, frame) in packet.frames.iter().enumerate() {
+        let mut frames = packet.frames.clone();
+        let mut place = 0;
+        // Each was read once when the datagram was parsed, so none is an error.
+        while let Ok(Some(frame)) = frames.read_next(&self.channels) {
+            let key = (number, place);
+            place += 1;
             let Some(channel) = self.channels.get_mut(frame.index) else {
                 continue;
             };
-            let key = (number, place as u32);
-            channel.receiver.accept(now, frame, key, channel.limit, &mut delivered);
+            channel.receiver.accept(now, &frame, key, channel.limit, &mut self.pool, &mut delivered);
             for payload in delivered.drain(..) {
                 self.deliver(frame.channel, payload);
             }
@@ -245,7 +250,7 @@ impl Peer {
 
     fn deliver(&mut self, channel: ChannelId, payload: Vec<u8>) {
         if channel != ChannelId::CONTROL {
-            self.inbox_bytes += inbox_cost(payload.len());
+            self.inbox_bytes += inbox_cost(payload.capacity());
             self.stats.messages_received += 1;
             self.inbox.push_back(ReceivedMessage { channel, payload });
             return;

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::limits::MAX_SPARES;
 use super::timers::SPARE_DELAY;
 use super::{Peer, Spare, State};
-use crate::ack::fitting_ranges;
+use crate::ack::{Ranges, fitting_ranges};
 use crate::channel::Sender;
 use crate::loss::{Cargo, Carried};
 use crate::packet::{Header, frame_room};
@@ -91,15 +91,16 @@ impl Peer {
         self.make_room(now);
         let mut draft = Draft {
             writer: mem::take(&mut self.scratch.frames),
-            carried: self.sent.take_list(),
+            carried: mem::take(&mut self.scratch.carried),
             spares: mem::take(&mut self.scratch.spares),
             room: frame_room(self.link.mtu),
         };
         draft.writer.clear();
+        draft.carried.clear();
         self.pack(now, &mut draft);
         let wrote = self.write_datagram(now, &mut draft, out);
-        self.sent.return_list(draft.carried);
         self.scratch.frames = draft.writer;
+        self.scratch.carried = draft.carried;
         self.scratch.spares = draft.spares;
         wrote
     }
@@ -164,8 +165,11 @@ impl Peer {
             return false;
         }
         // Further datagrams of the same flush need not say the same again.
-        let mut ranges =
-            if self.received.has_news() || self.last_ack_at != Some(now) { self.received.ranges() } else { Vec::new() };
+        let mut ranges = if self.received.has_news() || self.last_ack_at != Some(now) {
+            self.received.ranges()
+        } else {
+            Ranges::NONE
+        };
         let retire = is_empty && (ranges.len() > RANGES_TO_RETIRE || self.unasking >= UNASKING_LIMIT);
         let ack_delay = self.received.delay(now);
         let mut header = Header {
@@ -189,7 +193,7 @@ impl Peer {
             self.received.on_reported();
             self.last_ack_at = Some(now);
         }
-        self.sent.on_sent(now, out.len(), asks, reported, mem::take(&mut draft.carried));
+        self.sent.on_sent(now, out.len(), asks, reported, &draft.carried);
         self.note_spares(now, draft);
         self.spend(out.len());
         if asks {

@@ -160,3 +160,32 @@ fn a_peer_whose_messages_find_no_room_is_not_taken_for_dead() {
     }
     assert!(pair.a.peer.is_connected() && pair.b.peer.is_connected());
 }
+
+#[test]
+fn the_memory_of_a_message_that_was_given_back_holds_the_next() {
+    let mut pair = Pair::connected(Setup::new(line(20, 0.0)), 97);
+    let mut places = Vec::new();
+    for number in 0..2 {
+        let now = pair.now();
+        pair.a.peer.send(now, ORDERED, &numbered(number, 500), None).unwrap();
+        pair.run_until("the message arrives", SECOND * 3, |pair| !pair.b.inbox.is_empty());
+        let payload = pair.b.inbox.remove(0).payload;
+        assert!(payload == numbered(number, 500), "it arrived changed");
+        places.push(payload.as_ptr());
+        pair.b.peer.recycle(payload);
+        pair.b.check_memory();
+    }
+    assert_eq!(places[0], places[1]);
+}
+
+#[test]
+fn what_is_kept_of_messages_that_were_given_back_is_counted_and_bounded() {
+    let mut pair = Pair::connected(Setup::new(line(20, 0.0)), 98);
+    let before = pair.b.peer.memory_bytes();
+    for _ in 0..10_000 {
+        pair.b.peer.recycle(Vec::with_capacity(1024));
+        pair.b.check_memory();
+    }
+    let kept = pair.b.peer.memory_bytes() - before;
+    assert!((16 * 1024..=64 * 1024).contains(&kept), "{kept} bytes");
+}

@@ -8,6 +8,8 @@ use slipstream_wire::Tick;
 const REORDER_TICKS: i32 = 32;
 /// The most values kept of one lane.
 const MAX_VALUES: usize = 512;
+/// The most memory of them kept for others.
+const MAX_SPARE: usize = 8;
 
 #[derive(Debug)]
 struct StoredValue {
@@ -23,6 +25,8 @@ pub(crate) struct LaneInbox {
     values: VecDeque<StoredValue>,
     /// So many values, from the oldest on, are superseded.
     superseded: usize,
+    /// Memory of values that were let go of: several go at once where the sender names an older value every few ticks.
+    spare: Vec<Vec<u32>>,
     /// The tick of what the entity shows.
     pub(crate) applied: Option<Tick>,
     /// What the entity shows.
@@ -32,6 +36,14 @@ pub(crate) struct LaneInbox {
 impl LaneInbox {
     #[inline]
     pub(crate) fn at(&self, tick: Tick) -> Option<&[u32]> {
+        // Where it is if every tick brought one.
+        let newest = self.values.back()?;
+        let likely = (self.values.len() - 1).checked_sub(newest.tick.get().wrapping_sub(tick.get()) as usize);
+        if let Some(value) = likely.and_then(|index| self.values.get(index))
+            && value.tick == tick
+        {
+            return Some(&value.words);
+        }
         self.values.iter().rev().find(|value| value.tick == tick).map(|value| value.words.as_slice())
     }
 
@@ -46,11 +58,14 @@ impl LaneInbox {
                 self.superseded += 1;
             }
         }
-        let mut spare = None;
         while self.superseded > 0
             && self.values.front().is_some_and(|value| now.since(value.superseded) > REORDER_TICKS)
         {
-            spare = self.values.pop_front();
+            if let Some(gone) = self.values.pop_front()
+                && self.spare.len() < MAX_SPARE
+            {
+                self.spare.push(gone.words);
+            }
             self.superseded -= 1;
         }
         let place = self.values.iter().rposition(|value| !value.tick.is_newer_than(tick));
@@ -58,11 +73,10 @@ impl LaneInbox {
             return;
         }
         let place = place.map_or(0, |index| index + 1);
-        let mut value = spare.unwrap_or_else(|| StoredValue { tick, words: Vec::new(), superseded: now });
-        value.tick = tick;
-        value.superseded = now;
-        value.words.clear();
-        value.words.extend_from_slice(words);
+        let mut kept = self.spare.pop().unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(words);
+        let value = StoredValue { tick, words: kept, superseded: now };
         if place == self.values.len() {
             self.values.push_back(value);
         } else {

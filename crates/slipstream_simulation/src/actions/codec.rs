@@ -9,6 +9,7 @@ use leafwing_input_manager::buttonlike::ButtonState;
 use slipstream_wire::{BitReader, BitWriter};
 
 use crate::actions::NetworkActions;
+use crate::actions::levels::Levels;
 use crate::input::{InputCodec, InputError, MAX_SAMPLE_BYTES, SampleSize};
 
 /// The values an axis may have, and how finely they travel: `-limit` to `limit`, both and zero
@@ -100,7 +101,7 @@ impl Packing {
 
 /// The levels of all actions at one tick: 1 or 0 for a button, quantised values for axes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PackedActions(Box<[u32]>);
+pub struct PackedActions(Levels);
 
 /// The [`InputCodec`] of `ActionState<A>`.
 pub struct ActionCodec<A: NetworkActions> {
@@ -139,7 +140,7 @@ impl<A: NetworkActions> ActionCodec<A> {
 
     /// Each action with its packing and its values in a state.
     fn unpack<'a>(&'a self, state: &'a PackedActions) -> impl Iterator<Item = (&'static A, Packing, &'a [u32])> {
-        let mut rest = &*state.0;
+        let mut rest = state.0.as_slice();
         A::actions().iter().zip(&self.packings).map(move |(action, packing)| {
             let (values, after) = rest.split_at_checked(packing.values()).unwrap_or((&[], &[]));
             rest = after;
@@ -169,7 +170,7 @@ impl<A: NetworkActions> InputCodec<ActionState<A>> for ActionCodec<A> {
     }
 
     fn neutral(&self) -> PackedActions {
-        let mut values = Vec::new();
+        let mut values = Levels::NONE;
         for packing in &self.packings {
             match packing {
                 Packing::Button => values.push(0),
@@ -178,11 +179,11 @@ impl<A: NetworkActions> InputCodec<ActionState<A>> for ActionCodec<A> {
                 }
             }
         }
-        PackedActions(values.into())
+        PackedActions(values)
     }
 
     fn sample(&self, component: &ActionState<A>) -> PackedActions {
-        let mut values = Vec::new();
+        let mut values = Levels::NONE;
         for (action, packing) in A::actions().iter().zip(&self.packings) {
             match *packing {
                 Packing::Button => values.push(u32::from(component.pressed(action))),
@@ -197,7 +198,7 @@ impl<A: NetworkActions> InputCodec<ActionState<A>> for ActionCodec<A> {
                 }
             }
         }
-        PackedActions(values.into())
+        PackedActions(values)
     }
 
     fn apply(&self, previous: &PackedActions, state: &PackedActions, mut component: Mut<'_, ActionState<A>>) {
@@ -235,7 +236,7 @@ impl<A: NetworkActions> InputCodec<ActionState<A>> for ActionCodec<A> {
     }
 
     fn read(&self, reader: &mut BitReader<'_>) -> Result<PackedActions, InputError> {
-        let mut values = Vec::new();
+        let mut values = Levels::NONE;
         for packing in &self.packings {
             for _ in 0..packing.values() {
                 let value = reader.read_bits(packing.bits_per_value())? as u32;
@@ -247,7 +248,7 @@ impl<A: NetworkActions> InputCodec<ActionState<A>> for ActionCodec<A> {
                 });
             }
         }
-        Ok(PackedActions(values.into()))
+        Ok(PackedActions(values))
     }
 }
 

@@ -10,7 +10,6 @@ use crate::input::codec::InputCodec;
 use crate::input::feedback::InputFeedback;
 use crate::input::lead::{PathDelay, TickCorrection, TickLead};
 use crate::input::message::MAX_MESSAGE_BYTES;
-use crate::input::sample::EncodedSample;
 use crate::input::statistics::InputFaults;
 use crate::input::track::InputTracks;
 use crate::input::{InputRegistry, RegisteredInput};
@@ -26,6 +25,7 @@ pub(crate) fn gather_inputs<C, K>(
     mut input: ResMut<RegisteredInput<C, K>>,
     mut tracks: ResMut<InputTracks>,
     mut faults: ResMut<InputFaults>,
+    mut written: Local<BitWriter>,
     mut controlled: Query<(Entity, &mut C), With<Controlled>>,
 ) where
     C: Component<Mutability = Mutable>,
@@ -40,23 +40,20 @@ pub(crate) fn gather_inputs<C, K>(
     let RegisteredInput { codec, sampled, .. } = &mut *input;
     for (entity, component) in &mut controlled {
         let state = codec.sample(&component);
-        let previous = match sampled.get(&entity) {
-            Some((_, previous)) => previous.clone(),
-            None => codec.neutral(),
-        };
-        codec.apply(&previous, &state, component);
+        let (sampled_at, last) = sampled.entry(entity).or_insert_with(|| (tick.0, codec.neutral()));
+        codec.apply(last, &state, component);
         // A host is never synchronised with anyone: it only needs the edges.
         if lead.is_synchronized()
             && let Some(network) = entities.network(entity)
         {
-            let mut writer = BitWriter::new();
-            let encoded = codec.write(&state, &mut writer).and_then(|()| EncodedSample::new(&writer, size));
-            match encoded {
-                Ok(sample) => tracks.push(index, entity, network, tick.0, sample),
-                Err(error) => faults.report(error),
+            written.clear();
+            let encoded = codec.write(&state, &mut written);
+            let kept = encoded.and_then(|()| tracks.push(index, entity, network, tick.0, &written, size));
+            if let Err(error) = kept {
+                faults.report(error);
             }
         }
-        sampled.insert(entity, (tick.0, state));
+        (*sampled_at, *last) = (tick.0, state);
     }
     sampled.retain(|_, (sampled_at, _)| *sampled_at == tick.0);
 }
@@ -74,7 +71,7 @@ pub(crate) fn send_inputs(
             return;
         };
         // What cannot be sent now goes with the next tick: every message repeats the ones before.
-        if let Err(error) = endpoint.send(channels::INPUTS, &message.payload, Some(message.token)) {
+        if let Err(error) = endpoint.send(channels::INPUTS, message.payload, Some(message.token)) {
             faults.report(error);
         }
     }
@@ -89,6 +86,7 @@ pub(crate) fn follow_server(
     mut pacing: ResMut<TickPacing>,
     mut lead: ResMut<TickLead>,
     mut tracks: ResMut<InputTracks>,
+    mut messages: Local<Vec<Vec<u8>>>,
     mut server: Query<(&mut Endpoint, &NetworkStats), (With<Connected>, Without<LocalConnection>)>,
 ) {
     if server.is_empty() {
@@ -104,7 +102,7 @@ pub(crate) fn follow_server(
                 tracks.acknowledge_token(token);
             }
         }
-        let Some(feedback) = newest_feedback(&mut endpoint) else {
+        let Some(feedback) = newest_feedback(&mut endpoint, &mut messages) else {
             continue;
         };
         if let Some(received) = feedback.newest_received {
@@ -126,17 +124,15 @@ pub(crate) fn follow_server(
     }
 }
 
-fn newest_feedback(endpoint: &mut Endpoint) -> Option<InputFeedback> {
+fn newest_feedback(endpoint: &mut Endpoint, messages: &mut Vec<Vec<u8>>) -> Option<InputFeedback> {
     let mut newest = None;
-    let mut violation = None;
-    for payload in endpoint.drain(channels::INPUT_FEEDBACK) {
+    endpoint.drain_into(channels::INPUT_FEEDBACK, messages);
+    for payload in messages.drain(..) {
         match InputFeedback::decode(&payload) {
             Ok(feedback) => newest = Some(feedback),
-            Err(error) => violation = Some(error),
+            Err(error) => endpoint.report_violation(error.to_string()),
         }
-    }
-    if let Some(error) = violation {
-        endpoint.report_violation(error.to_string());
+        endpoint.recycle(payload);
     }
     newest
 }

@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 
 use bevy::ecs::component::Mutable;
 use bevy::prelude::*;
+use bincode::error::EncodeError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use slipstream_wire::{BitReader, BitWriter};
@@ -104,22 +105,28 @@ where
 
     fn write(&self, state: &C, out: &mut BitWriter) -> Result<(), InputError> {
         let failed = |reason: String| InputError::Encode { input: core::any::type_name::<C>(), reason };
-        let bytes = bincode::serde::encode_to_vec(state, bincode::config::standard())
-            .map_err(|error| failed(error.to_string()))?;
-        if bytes.len() > MAX_SAMPLE_BYTES {
-            return Err(failed(format!("it takes {} bytes, at most {MAX_SAMPLE_BYTES} are allowed", bytes.len())));
-        }
-        out.write_bytes(&bytes);
+        let mut bytes = [0; MAX_SAMPLE_BYTES];
+        let encoded = bincode::serde::encode_into_slice(state, &mut bytes, bincode::config::standard());
+        let length = encoded.map_err(|error| match error {
+            EncodeError::UnexpectedEnd => failed(format!("it takes more than {MAX_SAMPLE_BYTES} bytes")),
+            error => failed(error.to_string()),
+        })?;
+        out.write_bytes(bytes.get(..length).unwrap_or_default());
         Ok(())
     }
 
     fn read(&self, reader: &mut BitReader<'_>) -> Result<C, InputError> {
         let malformed = |reason: String| InputError::Malformed { input: core::any::type_name::<C>(), reason };
         let length = reader.remaining_bits() / 8;
-        let bytes = reader.read_vec(length, MAX_SAMPLE_BYTES)?;
+        let mut bytes = [0; MAX_SAMPLE_BYTES];
+        let Some(bytes) = bytes.get_mut(..length) else {
+            let (length, limit) = (length as u64, MAX_SAMPLE_BYTES as u64);
+            return Err(InputError::TooLong { what: "a sample (bytes)", length, limit });
+        };
+        reader.read_bytes(bytes)?;
         let limits = bincode::config::standard().with_limit::<MAX_SAMPLE_BYTES>();
         let (state, used) =
-            bincode::serde::decode_from_slice::<C, _>(&bytes, limits).map_err(|error| malformed(error.to_string()))?;
+            bincode::serde::decode_from_slice::<C, _>(bytes, limits).map_err(|error| malformed(error.to_string()))?;
         if used != bytes.len() {
             return Err(malformed(format!("{used} of {} bytes used", bytes.len())));
         }

@@ -37,8 +37,7 @@ pub(crate) struct InputFeedback {
 }
 
 impl InputFeedback {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = BitWriter::new();
+    pub(crate) fn encode(&self, out: &mut BitWriter) {
         out.write_bits(u64::from(self.server_tick.get()), 32);
         out.write_bool(self.newest_received.is_some());
         if let Some(newest) = self.newest_received {
@@ -48,7 +47,6 @@ impl InputFeedback {
         if let Some(slack) = self.slack_ticks {
             out.write_signed_varint((slack * SLACK_STEPS_PER_TICK).round() as i64);
         }
-        out.to_bytes()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, InputError> {
@@ -82,20 +80,26 @@ fn read_offset(reader: &mut BitReader<'_>, what: &'static str) -> Result<i32, In
 mod tests {
     use super::*;
 
+    fn encoded(feedback: InputFeedback) -> Vec<u8> {
+        let mut out = BitWriter::new();
+        feedback.encode(&mut out);
+        out.to_bytes()
+    }
+
     #[test]
     fn feedback_comes_back_equal() {
         let empty = InputFeedback { server_tick: Tick::new(u32::MAX), newest_received: None, slack_ticks: None };
         let full = InputFeedback { newest_received: Some(Tick::new(3)), slack_ticks: Some(-2.125), ..empty };
         for feedback in [empty, full] {
-            assert_eq!(InputFeedback::decode(&feedback.encode()), Ok(feedback));
+            assert_eq!(InputFeedback::decode(&encoded(feedback)), Ok(feedback));
         }
     }
 
     #[test]
     fn short_and_absurd_feedback_is_an_error() {
-        let bytes =
-            InputFeedback { server_tick: Tick::new(1), newest_received: Some(Tick::new(3)), slack_ticks: Some(1.0) }
-                .encode();
+        let feedback =
+            InputFeedback { server_tick: Tick::new(1), newest_received: Some(Tick::new(3)), slack_ticks: Some(1.0) };
+        let bytes = encoded(feedback);
         for length in 0..bytes.len() {
             assert!(InputFeedback::decode(&bytes[..length]).is_err());
         }

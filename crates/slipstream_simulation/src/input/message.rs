@@ -13,10 +13,13 @@
 //! 0 to 7 bits        padding
 //! ```
 
+use core::ops::Range;
+
+use bevy::prelude::*;
 use slipstream_connection::NetworkId;
 use slipstream_wire::{BitReader, BitWriter, Tick};
 
-use crate::input::sample::EncodedSample;
+use crate::input::sample::{EncodedSample, read_sample};
 use crate::input::{InputError, InputRegistry, SampleSize};
 
 /// How many ticks a message holds at most; what is older is lost if no message with it arrived.
@@ -28,33 +31,119 @@ pub(crate) const MAX_SECTIONS: usize = 64;
 /// The longest message that is sent or looked at.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 4096;
 
+/// What each list of an [`InputInbox`] keeps of its memory, in entries.
+const MAX_KEPT: usize = 64 * 1024;
+
 /// One input of one entity over several ticks, as received.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct InputSection {
     pub(crate) input: usize,
     pub(crate) entity: NetworkId,
-    /// The different samples, each once, so that a repeated one costs neither memory nor decoding.
-    values: Vec<EncodedSample>,
-    /// For each tick, oldest first, which of `values` it has.
-    ticks: Vec<u8>,
-}
-
-impl InputSection {
-    /// Each tick with its sample, oldest first; the last tick is `newest`, the message's.
-    pub(crate) fn samples(&self, newest: Tick) -> impl Iterator<Item = (Tick, &EncodedSample)> {
-        let count = self.ticks.len() as u32;
-        self.ticks.iter().zip(0_u32..).filter_map(move |(value, index)| {
-            let sample = self.values.get(usize::from(*value))?;
-            Some((newest - (count - 1 - index), sample))
-        })
-    }
+    /// In [`InputInbox::ticks`].
+    ticks: Range<usize>,
 }
 
 /// A whole message, as received.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct InputMessage {
+    /// The connection that it came from.
+    pub(crate) from: Entity,
     pub(crate) newest: Tick,
-    pub(crate) sections: Vec<InputSection>,
+    /// In [`InputInbox::sections`].
+    sections: Range<usize>,
+}
+
+/// The messages of a frame, in memory that the next frame uses again.
+#[derive(Resource, Debug, Default)]
+pub(crate) struct InputInbox {
+    messages: Vec<InputMessage>,
+    sections: Vec<InputSection>,
+    /// For each tick of each section, oldest first, where its sample is in `bytes`. A repeated one is there once.
+    ticks: Vec<Range<usize>>,
+    bytes: Vec<u8>,
+}
+
+impl InputInbox {
+    /// Begins a frame.
+    pub(crate) fn clear(&mut self) {
+        self.messages.clear();
+        self.sections.clear();
+        self.ticks.clear();
+        self.bytes.clear();
+        // A flood of one frame is not paid for ever.
+        self.messages.shrink_to(MAX_KEPT);
+        self.sections.shrink_to(MAX_KEPT);
+        self.ticks.shrink_to(MAX_KEPT);
+        self.bytes.shrink_to(MAX_KEPT);
+    }
+
+    /// Decodes what a peer sent. What is not [kept](Self::keep), or is no message, is forgotten with the frame.
+    pub(crate) fn decode(
+        &mut self,
+        from: Entity,
+        bytes: &[u8],
+        registry: &InputRegistry,
+    ) -> Result<InputMessage, InputError> {
+        within("bytes", bytes.len() as u64, MAX_MESSAGE_BYTES as u64)?;
+        let mut reader = BitReader::new(bytes);
+        let newest = Tick::new(reader.read_bits(32)? as u32);
+        let count = reader.read_varint()?;
+        within("sections", count, MAX_SECTIONS as u64)?;
+        let first = self.sections.len();
+        for _ in 0..count {
+            self.read_section(&mut reader, registry)?;
+        }
+        match reader.remaining_bits() {
+            0..=7 => Ok(InputMessage { from, newest, sections: first..self.sections.len() }),
+            bits => Err(InputError::Trailing { bits }),
+        }
+    }
+
+    /// Adds a message that was decoded in this frame.
+    pub(crate) fn keep(&mut self, message: InputMessage) {
+        self.messages.push(message);
+    }
+
+    /// The messages that were kept in this frame.
+    pub(crate) fn messages(&self) -> &[InputMessage] {
+        &self.messages
+    }
+
+    /// The sections of a message of this frame.
+    pub(crate) fn sections(&self, message: &InputMessage) -> &[InputSection] {
+        self.sections.get(message.sections.clone()).unwrap_or_default()
+    }
+
+    /// Each tick of a section with the bytes of its sample, oldest first; the last tick is `newest`, the message's.
+    pub(crate) fn samples(&self, section: &InputSection, newest: Tick) -> impl Iterator<Item = (Tick, &[u8])> {
+        let ticks = self.ticks.get(section.ticks.clone()).unwrap_or_default();
+        let count = ticks.len() as u32;
+        ticks.iter().zip(0_u32..).filter_map(move |(sample, index)| {
+            let sample = self.bytes.get(sample.clone())?;
+            Some((newest - (count - 1 - index), sample))
+        })
+    }
+
+    fn read_section(&mut self, reader: &mut BitReader<'_>, registry: &InputRegistry) -> Result<(), InputError> {
+        let index = reader.read_varint()?;
+        let known = usize::try_from(index).ok().and_then(|input| Some((input, registry.size(input)?)));
+        let Some((input, size)) = known else {
+            return Err(InputError::UnknownInput { index, registered: registry.len() });
+        };
+        let entity = NetworkId { slot: read_u32(reader)?, generation: read_u32(reader)? };
+        let count = reader.read_bits(4)? + 1;
+        let first = self.ticks.len();
+        let mut sample = read_sample(size, reader, &mut self.bytes)?;
+        self.ticks.push(sample.clone());
+        for _ in 1..count {
+            if !reader.read_bool()? {
+                sample = read_sample(size, reader, &mut self.bytes)?;
+            }
+            self.ticks.push(sample.clone());
+        }
+        self.sections.push(InputSection { input, entity, ticks: first..self.ticks.len() });
+        Ok(())
+    }
 }
 
 /// Begins a message; `sections` sections must follow.
@@ -88,45 +177,6 @@ pub(crate) fn write_section<'a>(
     }
 }
 
-impl InputMessage {
-    /// Decodes what a peer sent.
-    pub(crate) fn decode(bytes: &[u8], registry: &InputRegistry) -> Result<Self, InputError> {
-        within("bytes", bytes.len() as u64, MAX_MESSAGE_BYTES as u64)?;
-        let mut reader = BitReader::new(bytes);
-        let newest = Tick::new(reader.read_bits(32)? as u32);
-        let count = reader.read_varint()?;
-        within("sections", count, MAX_SECTIONS as u64)?;
-        let mut sections = Vec::new();
-        for _ in 0..count {
-            sections.push(read_section(&mut reader, registry)?);
-        }
-        match reader.remaining_bits() {
-            0..=7 => Ok(Self { newest, sections }),
-            bits => Err(InputError::Trailing { bits }),
-        }
-    }
-}
-
-fn read_section(reader: &mut BitReader<'_>, registry: &InputRegistry) -> Result<InputSection, InputError> {
-    let index = reader.read_varint()?;
-    let known = usize::try_from(index).ok().and_then(|input| Some((input, registry.size(input)?)));
-    let Some((input, size)) = known else {
-        return Err(InputError::UnknownInput { index, registered: registry.len() });
-    };
-    let entity = NetworkId { slot: read_u32(reader)?, generation: read_u32(reader)? };
-    let count = reader.read_bits(4)? + 1;
-    let mut values = vec![EncodedSample::read(size, reader)?];
-    let mut ticks = vec![0];
-    for _ in 1..count {
-        if !reader.read_bool()? {
-            values.push(EncodedSample::read(size, reader)?);
-        }
-        // At most 16 values: the index fits a byte.
-        ticks.push((values.len() - 1) as u8);
-    }
-    Ok(InputSection { input, entity, values, ticks })
-}
-
 fn read_u32(reader: &mut BitReader<'_>) -> Result<u32, InputError> {
     let value = reader.read_varint()?;
     within("a network id", value, u64::from(u32::MAX))?;
@@ -142,8 +192,6 @@ fn within(what: &'static str, length: u64, limit: u64) -> Result<(), InputError>
 
 #[cfg(test)]
 mod tests {
-    use bevy::prelude::*;
-
     use super::*;
 
     #[derive(Component)]
@@ -158,17 +206,23 @@ mod tests {
         registry
     }
 
-    fn sample(size: SampleSize, values: &[(u64, u32)]) -> EncodedSample {
+    fn sample(values: &[(u64, u32)]) -> EncodedSample {
         let mut writer = BitWriter::new();
         for (value, bits) in values {
             writer.write_bits(*value, *bits);
         }
-        EncodedSample::new(&writer, size).unwrap()
+        let mut sample = EncodedSample::default();
+        sample.replace(&writer);
+        sample
+    }
+
+    fn decode(inbox: &mut InputInbox, bytes: &[u8]) -> Result<InputMessage, InputError> {
+        inbox.decode(Entity::PLACEHOLDER, bytes, &registry())
     }
 
     fn message() -> (Vec<u8>, Vec<EncodedSample>, Vec<EncodedSample>) {
-        let driven: Vec<_> = [3, 3, 3, 2047, 3].map(|value| sample(SampleSize::Bits(11), &[(value, 11)])).into();
-        let named: Vec<_> = [&[(7, 8), (9, 8)][..], &[]].map(|values| sample(SampleSize::Bytes, values)).into();
+        let driven: Vec<_> = [3, 3, 3, 2047, 3].map(|value| sample(&[(value, 11)])).into();
+        let named: Vec<_> = [&[(7, 8), (9, 8)][..], &[]].map(sample).into();
         let mut out = BitWriter::new();
         write_header(&mut out, Tick::new(1), 2);
         let car = NetworkId { slot: 900, generation: 2 };
@@ -180,22 +234,46 @@ mod tests {
     #[test]
     fn a_message_comes_back_with_each_tick_and_its_sample_also_over_the_wrap_of_ticks() {
         let (bytes, driven, named) = message();
-        let decoded = InputMessage::decode(&bytes, &registry()).unwrap();
+        let mut inbox = InputInbox::default();
+        // Another message, and the rest of one that is none, come before.
+        decode(&mut inbox, &bytes).unwrap();
+        decode(&mut inbox, &bytes[..bytes.len() - 1]).unwrap_err();
+        let decoded = decode(&mut inbox, &bytes).unwrap();
         assert_eq!(decoded.newest, Tick::new(1));
-        let drive = &decoded.sections[0];
+        let [drive, name] = inbox.sections(&decoded) else {
+            panic!("two sections were sent");
+        };
         assert_eq!((drive.input, drive.entity.slot), (0, 900));
         let first = Tick::new(1) - 4;
         assert_eq!(first, Tick::new(u32::MAX - 2));
-        let expected: Vec<_> = (0..5).map(|index| first + index).zip(&driven).collect();
-        let samples: Vec<_> = drive.samples(decoded.newest).collect();
+        let expected: Vec<_> = (0..5).map(|index| first + index).zip(driven.iter().map(EncodedSample::bytes)).collect();
+        let samples: Vec<_> = inbox.samples(drive, decoded.newest).collect();
         assert_eq!(samples, expected);
-        let samples: Vec<_> = decoded.sections[1].samples(decoded.newest).collect();
-        assert_eq!(samples, vec![(Tick::new(0), &named[0]), (Tick::new(1), &named[1])]);
+        let samples: Vec<_> = inbox.samples(name, decoded.newest).collect();
+        assert_eq!(samples, [(Tick::new(0), named[0].bytes()), (Tick::new(1), named[1].bytes())]);
+    }
+
+    #[test]
+    fn a_repeated_sample_takes_memory_once_and_the_next_frame_uses_it_again() {
+        let (bytes, ..) = message();
+        let mut inbox = InputInbox::default();
+        let mut places = Vec::new();
+        for _ in 0..2 {
+            let decoded = decode(&mut inbox, &bytes).unwrap();
+            inbox.keep(decoded);
+            assert_eq!(inbox.messages().len(), 1);
+            // Three different values of 11 bits, and one of two bytes.
+            assert_eq!((inbox.bytes.len(), inbox.ticks.len()), (3 * 2 + 2, 5 + 2));
+            places.push(inbox.bytes.as_ptr());
+            inbox.clear();
+            assert!(inbox.messages().is_empty());
+        }
+        assert_eq!(places[0], places[1]);
     }
 
     #[test]
     fn sixteen_ticks_of_the_same_input_cost_a_bit_each() {
-        let held = vec![sample(SampleSize::Bits(11), &[(5, 11)]); 16];
+        let held = vec![sample(&[(5, 11)]); 16];
         let mut out = BitWriter::new();
         write_header(&mut out, Tick::new(40), 1);
         let car = NetworkId { slot: 3, generation: 0 };
@@ -207,17 +285,17 @@ mod tests {
     fn every_message_that_ends_early_or_goes_on_is_an_error() {
         let (bytes, ..) = message();
         for length in 0..bytes.len() {
-            let cut = InputMessage::decode(&bytes[..length], &registry());
+            let cut = decode(&mut InputInbox::default(), &bytes[..length]);
             assert!(cut.is_err(), "{length} of {} bytes", bytes.len());
         }
-        let longer = [bytes.as_slice(), &[0]].concat();
-        assert!(matches!(InputMessage::decode(&longer, &registry()), Err(InputError::Trailing { .. })));
+        let longer = decode(&mut InputInbox::default(), &[bytes.as_slice(), &[0]].concat());
+        assert!(matches!(longer, Err(InputError::Trailing { .. })));
     }
 
     #[test]
     fn random_and_mutated_bytes_never_panic_and_never_grow() {
         let (valid, ..) = message();
-        let registry = registry();
+        let (registry, mut inbox) = (registry(), InputInbox::default());
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut random = move || {
             // xorshift64*, Vigna 2016.
@@ -235,10 +313,11 @@ mod tests {
                     *byte = random() as u8;
                 }
             }
-            if let Ok(decoded) = InputMessage::decode(&bytes, &registry) {
-                assert!(decoded.sections.len() <= MAX_SECTIONS);
-                for section in &decoded.sections {
-                    assert!(section.samples(decoded.newest).count() <= 16);
+            inbox.clear();
+            if let Ok(decoded) = inbox.decode(Entity::PLACEHOLDER, &bytes, &registry) {
+                assert!(inbox.sections(&decoded).len() <= MAX_SECTIONS);
+                for section in inbox.sections(&decoded) {
+                    assert!(inbox.samples(section, decoded.newest).count() <= 16);
                 }
             }
         }
@@ -249,7 +328,7 @@ mod tests {
         let mut out = BitWriter::new();
         write_header(&mut out, Tick::new(1), 1);
         out.write_varint(9);
-        let error = InputMessage::decode(&out.to_bytes(), &registry()).unwrap_err();
+        let error = decode(&mut InputInbox::default(), &out.to_bytes()).unwrap_err();
         assert_eq!(error, InputError::UnknownInput { index: 9, registered: 2 });
     }
 }

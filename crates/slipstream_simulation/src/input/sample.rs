@@ -1,5 +1,7 @@
 //! One input at one tick, encoded.
 
+use core::ops::Range;
+
 use slipstream_wire::{BitReader, BitWriter};
 
 use crate::input::InputError;
@@ -16,6 +18,51 @@ pub enum SampleSize {
     Bytes,
 }
 
+/// Checks what a codec wrote against the size that it declared.
+pub(crate) fn check_size(written: &BitWriter, size: SampleSize) -> Result<(), InputError> {
+    let bits = written.bit_len();
+    let fits = match size {
+        SampleSize::Bits(declared) => bits == declared as usize,
+        SampleSize::Bytes => bits.is_multiple_of(8),
+    };
+    if !fits || bits > MAX_SAMPLE_BYTES * 8 {
+        return Err(InputError::TooLong {
+            what: "a sample (bits)",
+            length: bits as u64,
+            limit: match size {
+                SampleSize::Bits(declared) => u64::from(declared),
+                SampleSize::Bytes => MAX_SAMPLE_BYTES as u64 * 8,
+            },
+        });
+    }
+    Ok(())
+}
+
+/// Reads a sample and appends it to `bytes`, from a whole byte on. Returns its place there.
+pub(crate) fn read_sample(
+    size: SampleSize,
+    reader: &mut BitReader<'_>,
+    bytes: &mut Vec<u8>,
+) -> Result<Range<usize>, InputError> {
+    let mut left = match size {
+        SampleSize::Bits(bits) => bits as usize,
+        SampleSize::Bytes => {
+            let length = reader.read_varint()?;
+            if length > MAX_SAMPLE_BYTES as u64 {
+                return Err(InputError::TooLong { what: "a sample (bytes)", length, limit: MAX_SAMPLE_BYTES as u64 });
+            }
+            length as usize * 8
+        }
+    };
+    let start = bytes.len();
+    while left > 0 {
+        let take = left.min(8);
+        bytes.push(reader.read_bits(take as u32)? as u8);
+        left -= take;
+    }
+    Ok(start..bytes.len())
+}
+
 /// The bits of one sample. Unused bits of the last byte are zero, so that equal samples are equal
 /// here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,28 +72,11 @@ pub(crate) struct EncodedSample {
 }
 
 impl EncodedSample {
-    /// Takes what a codec wrote, after checking it against the size that the codec declared.
-    pub(crate) fn new(written: &BitWriter, size: SampleSize) -> Result<Self, InputError> {
-        let bits = written.bit_len();
-        let fits = match size {
-            SampleSize::Bits(declared) => bits == declared as usize,
-            SampleSize::Bytes => bits.is_multiple_of(8),
-        };
-        if !fits || bits > MAX_SAMPLE_BYTES * 8 {
-            return Err(InputError::TooLong {
-                what: "a sample (bits)",
-                length: bits as u64,
-                limit: match size {
-                    SampleSize::Bits(declared) => u64::from(declared),
-                    SampleSize::Bytes => MAX_SAMPLE_BYTES as u64 * 8,
-                },
-            });
-        }
-        Ok(Self { bytes: written.to_bytes(), bits })
-    }
-
-    pub(crate) fn reader(&self) -> BitReader<'_> {
-        BitReader::new(&self.bytes)
+    /// Becomes what a codec wrote, in the memory that is here.
+    pub(crate) fn replace(&mut self, written: &BitWriter) {
+        self.bytes.clear();
+        written.append_to(&mut self.bytes);
+        self.bits = written.bit_len();
     }
 
     pub(crate) fn write(&self, size: SampleSize, out: &mut BitWriter) {
@@ -61,29 +91,9 @@ impl EncodedSample {
         }
     }
 
-    pub(crate) fn read(size: SampleSize, reader: &mut BitReader<'_>) -> Result<Self, InputError> {
-        let bits = match size {
-            SampleSize::Bits(bits) => bits as usize,
-            SampleSize::Bytes => {
-                let length = reader.read_varint()?;
-                if length > MAX_SAMPLE_BYTES as u64 {
-                    return Err(InputError::TooLong {
-                        what: "a sample (bytes)",
-                        length,
-                        limit: MAX_SAMPLE_BYTES as u64,
-                    });
-                }
-                length as usize * 8
-            }
-        };
-        let mut bytes = Vec::with_capacity(bits.div_ceil(8));
-        let mut left = bits;
-        while left > 0 {
-            let take = left.min(8);
-            bytes.push(reader.read_bits(take as u32)? as u8);
-            left -= take;
-        }
-        Ok(Self { bytes, bits })
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -102,7 +112,8 @@ mod tests {
     #[test]
     fn a_sample_of_odd_size_comes_back_between_other_bits() {
         let size = SampleSize::Bits(13);
-        let sample = EncodedSample::new(&written(&[(0x1a5b, 13)]), size).unwrap();
+        let mut sample = EncodedSample::default();
+        sample.replace(&written(&[(0x1a5b, 13)]));
         let mut out = BitWriter::new();
         out.write_bits(5, 3);
         sample.write(size, &mut out);
@@ -110,7 +121,9 @@ mod tests {
         let bytes = out.to_bytes();
         let mut reader = BitReader::new(&bytes);
         assert_eq!(reader.read_bits(3).unwrap(), 5);
-        assert_eq!(EncodedSample::read(size, &mut reader).unwrap(), sample);
+        let mut read = vec![9];
+        let place = read_sample(size, &mut reader, &mut read).unwrap();
+        assert_eq!(&read[place], sample.bytes());
         assert_eq!(reader.read_bits(1).unwrap(), 1);
     }
 
@@ -119,13 +132,15 @@ mod tests {
         let mut out = BitWriter::new();
         out.write_varint(u64::MAX);
         let bytes = out.to_bytes();
-        let read = EncodedSample::read(SampleSize::Bytes, &mut BitReader::new(&bytes));
+        let mut sample = Vec::new();
+        let read = read_sample(SampleSize::Bytes, &mut BitReader::new(&bytes), &mut sample);
         assert!(matches!(read, Err(InputError::TooLong { .. })), "{read:?}");
+        assert!(sample.is_empty());
     }
 
     #[test]
     fn a_codec_that_breaks_its_declared_size_is_told() {
-        let sample = EncodedSample::new(&written(&[(1, 4)]), SampleSize::Bits(5));
-        assert!(matches!(sample, Err(InputError::TooLong { .. })));
+        let checked = check_size(&written(&[(1, 4)]), SampleSize::Bits(5));
+        assert!(matches!(checked, Err(InputError::TooLong { .. })));
     }
 }

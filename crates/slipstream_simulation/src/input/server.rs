@@ -6,21 +6,15 @@ use bevy::ecs::component::Mutable;
 use bevy::ecs::entity::EntityHashMap;
 use bevy::prelude::*;
 use slipstream_connection::{Connected, Endpoint, EntityMap, channels};
-use slipstream_wire::Tick;
+use slipstream_wire::{BitReader, BitWriter, Tick};
 
 use crate::input::buffer::{InputBuffer, InputSource, MAX_AHEAD_TICKS};
 use crate::input::codec::InputCodec;
-use crate::input::message::{InputMessage, InputSection};
+use crate::input::message::InputInbox;
 use crate::input::statistics::{InputStats, InputStream, note_malformed};
 use crate::input::{InputError, InputRegistry, RegisteredInput};
 use crate::ownership::Owner;
 use crate::tick::{SimulationTick, TickRate};
-
-/// The messages of this frame, with the connections they came from.
-#[derive(Resource, Debug, Default)]
-pub(crate) struct InputInbox {
-    messages: Vec<(Entity, InputMessage)>,
-}
 
 /// One kind of input of every entity of which something was received.
 #[derive(Resource)]
@@ -56,41 +50,52 @@ pub(crate) fn receive_inputs(
     tick: Res<SimulationTick>,
     registry: Res<InputRegistry>,
     mut inbox: ResMut<InputInbox>,
+    mut messages: Local<Vec<Vec<u8>>>,
     mut connections: Query<(Entity, &mut Endpoint, &mut InputStream, &mut InputStats), With<Connected>>,
 ) {
-    inbox.messages.clear();
+    inbox.clear();
     for (connection, mut endpoint, mut stream, mut stats) in &mut connections {
-        let mut violations = Vec::new();
-        for payload in endpoint.drain(channels::INPUTS) {
-            if !stream.admit(tick.0) {
-                stats.flooding += 1;
-                continue;
+        endpoint.drain_into(channels::INPUTS, &mut messages);
+        for payload in messages.drain(..) {
+            let received =
+                receive_message(connection, &payload, tick.0, &registry, &mut inbox, &mut stream, &mut stats);
+            if let Err(error) = received {
+                endpoint.report_violation(note_malformed(&mut stats, &error));
             }
-            let message = match InputMessage::decode(&payload, &registry) {
-                Ok(message) => message,
-                Err(error) => {
-                    violations.push(note_malformed(&mut stats, &error));
-                    continue;
-                }
-            };
-            let ahead = message.newest.since(tick.0);
-            let is_early = ahead > MAX_AHEAD_TICKS as i32;
-            if let Some(slack) = stream.note(message.newest, tick.0, !is_early) {
-                stats.slack_ticks = slack;
-            }
-            if is_early {
-                stats.early += 1;
-            } else if ahead <= 0 {
-                stats.late += 1;
-            } else {
-                stats.received += 1;
-                inbox.messages.push((connection, message));
-            }
-        }
-        for violation in violations {
-            endpoint.report_violation(violation);
+            endpoint.recycle(payload);
         }
     }
+}
+
+/// Keeps a message in the inbox, unless it is one too many, too late or too early.
+fn receive_message(
+    connection: Entity,
+    payload: &[u8],
+    simulated: Tick,
+    registry: &InputRegistry,
+    inbox: &mut InputInbox,
+    stream: &mut InputStream,
+    stats: &mut InputStats,
+) -> Result<(), InputError> {
+    if !stream.admit(simulated) {
+        stats.flooding += 1;
+        return Ok(());
+    }
+    let message = inbox.decode(connection, payload, registry)?;
+    let ahead = message.newest.since(simulated);
+    let is_early = ahead > MAX_AHEAD_TICKS as i32;
+    if let Some(slack) = stream.note(message.newest, simulated, !is_early) {
+        stats.slack_ticks = slack;
+    }
+    if is_early {
+        stats.early += 1;
+    } else if ahead <= 0 {
+        stats.late += 1;
+    } else {
+        stats.received += 1;
+        inbox.keep(message);
+    }
+    Ok(())
 }
 
 /// Puts the received inputs of one kind into the buffers of the entities they are for.
@@ -108,11 +113,12 @@ pub(crate) fn buffer_inputs<C, K>(
     K: InputCodec<C>,
 {
     let index = registry.index_of::<C>();
-    for (from, message) in &inbox.messages {
-        let Ok((mut endpoint, mut stats)) = connections.get_mut(*from) else {
+    for message in inbox.messages() {
+        let from = message.from;
+        let Ok((mut endpoint, mut stats)) = connections.get_mut(from) else {
             continue;
         };
-        for section in &message.sections {
+        for section in inbox.sections(message) {
             if Some(section.input) != index {
                 continue;
             }
@@ -120,20 +126,21 @@ pub(crate) fn buffer_inputs<C, K>(
                 stats.unknown += 1;
                 continue;
             };
-            if !owners.get(entity).is_ok_and(|owner| owner.0 == *from) {
+            if !owners.get(entity).is_ok_and(|owner| owner.0 == from) {
                 stats.foreign += 1;
                 continue;
             }
             let owned = received
                 .entities
                 .entry(entity)
-                .or_insert_with(|| OwnedBuffer { from: *from, buffer: InputBuffer::new(input.codec.neutral()) });
-            if owned.from != *from {
+                .or_insert_with(|| OwnedBuffer { from, buffer: InputBuffer::new(input.codec.neutral()) });
+            if owned.from != from {
                 // Nothing of the owner before is for this one.
                 let last = owned.buffer.last().clone();
-                *owned = OwnedBuffer { from: *from, buffer: InputBuffer::new(last) };
+                *owned = OwnedBuffer { from, buffer: InputBuffer::new(last) };
             }
-            let buffered = buffer_section::<C, K>(section, message, &mut owned.buffer, &input.codec, tick.0);
+            let samples = inbox.samples(section, message.newest);
+            let buffered = buffer_samples::<C, K>(samples, &mut owned.buffer, &input.codec, tick.0);
             if let Err(error) = buffered {
                 endpoint.report_violation(note_malformed(&mut stats, &error));
             }
@@ -141,9 +148,8 @@ pub(crate) fn buffer_inputs<C, K>(
     }
 }
 
-fn buffer_section<C, K>(
-    section: &InputSection,
-    message: &InputMessage,
+fn buffer_samples<'a, C, K>(
+    samples: impl Iterator<Item = (Tick, &'a [u8])>,
     buffer: &mut InputBuffer<K::State>,
     codec: &K,
     simulated: Tick,
@@ -152,10 +158,10 @@ where
     C: Component,
     K: InputCodec<C>,
 {
-    for (tick, sample) in section.samples(message.newest) {
+    for (tick, sample) in samples {
         // Most of a message is there already: it repeats what came before.
         if tick.is_newer_than(simulated) && !buffer.contains(tick) {
-            buffer.insert(tick, codec.read(&mut sample.reader())?);
+            buffer.insert(tick, codec.read(&mut BitReader::new(sample))?);
         }
     }
     Ok(())
@@ -198,12 +204,18 @@ pub(crate) fn apply_inputs<C, K>(
 pub(crate) fn send_feedback(
     tick: Res<SimulationTick>,
     rate: Res<TickRate>,
+    mut written: Local<BitWriter>,
+    mut payload: Local<Vec<u8>>,
     mut connections: Query<(&mut Endpoint, &mut InputStream), With<Connected>>,
 ) {
     for (mut endpoint, mut stream) in &mut connections {
         if let Some(feedback) = stream.take_feedback(tick.0, *rate) {
+            written.clear();
+            feedback.encode(&mut written);
+            payload.clear();
+            written.append_to(&mut payload);
             // Feedback that cannot be sent is replaced by the next.
-            let _ = endpoint.send(channels::INPUT_FEEDBACK, &feedback.encode(), None);
+            let _ = endpoint.send(channels::INPUT_FEEDBACK, &payload, None);
         }
     }
 }

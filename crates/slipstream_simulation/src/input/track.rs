@@ -6,9 +6,9 @@ use bevy::prelude::*;
 use slipstream_connection::NetworkId;
 use slipstream_wire::{BitWriter, Tick};
 
-use crate::input::InputRegistry;
 use crate::input::message::{MAX_REDUNDANT_TICKS, MAX_SECTIONS, write_header, write_section};
-use crate::input::sample::EncodedSample;
+use crate::input::sample::{EncodedSample, check_size};
+use crate::input::{InputError, InputRegistry, SampleSize};
 
 /// The last ticks of one input of one entity, without gaps.
 #[derive(Debug)]
@@ -19,16 +19,17 @@ struct InputTrack {
 }
 
 impl InputTrack {
-    fn push(&mut self, network: NetworkId, tick: Tick, sample: EncodedSample) {
+    fn push(&mut self, network: NetworkId, tick: Tick, written: &BitWriter) {
         if self.network != network || tick.since(self.newest) != 1 {
             self.samples.clear();
             self.network = network;
         }
         self.newest = tick;
+        // The oldest makes room, and its memory holds the newest.
+        let is_full = self.samples.len() >= MAX_REDUNDANT_TICKS as usize;
+        let mut sample = self.samples.pop_front_if(|_| is_full).unwrap_or_default();
+        sample.replace(written);
         self.samples.push_back(sample);
-        while self.samples.len() > MAX_REDUNDANT_TICKS as usize {
-            self.samples.pop_front();
-        }
     }
 }
 
@@ -41,23 +42,37 @@ pub(crate) struct InputTracks {
     acknowledged: Option<Tick>,
     /// Counts jumps of the client's tick, so that acknowledgements from before are recognised.
     epoch: u32,
+    /// The message that was made last, as bits and as bytes.
+    written: BitWriter,
+    payload: Vec<u8>,
 }
 
 /// A message that is ready to go.
 #[derive(Debug)]
-pub(crate) struct OutgoingInputs {
-    pub(crate) payload: Vec<u8>,
+pub(crate) struct OutgoingInputs<'a> {
+    pub(crate) payload: &'a [u8],
     /// Comes back in [`InputTracks::acknowledge_token`] when the message has arrived.
     pub(crate) token: u64,
 }
 
 impl InputTracks {
-    pub(crate) fn push(&mut self, input: usize, entity: Entity, network: NetworkId, tick: Tick, sample: EncodedSample) {
+    /// Remembers what a codec wrote, after checking it against the `size` that the codec declared.
+    pub(crate) fn push(
+        &mut self,
+        input: usize,
+        entity: Entity,
+        network: NetworkId,
+        tick: Tick,
+        written: &BitWriter,
+        size: SampleSize,
+    ) -> Result<(), InputError> {
+        check_size(written, size)?;
         self.newest = Some(tick);
         self.tracks
             .entry((input, entity))
             .or_insert_with(|| InputTrack { network, newest: tick, samples: VecDeque::new() })
-            .push(network, tick, sample);
+            .push(network, tick, written);
+        Ok(())
     }
 
     /// Forgets everything, because ticks have another meaning from now on.
@@ -85,7 +100,7 @@ impl InputTracks {
     ///
     /// Holds every tick that is not acknowledged, and fewer if that takes more than
     /// `budget_bytes`: the newest are worth most.
-    pub(crate) fn take_message(&mut self, registry: &InputRegistry, budget_bytes: usize) -> Option<OutgoingInputs> {
+    pub(crate) fn take_message(&mut self, registry: &InputRegistry, budget_bytes: usize) -> Option<OutgoingInputs<'_>> {
         let newest = self.newest?;
         if self.sent == Some(newest) {
             return None;
@@ -97,16 +112,15 @@ impl InputTracks {
             return None;
         }
         let mut ticks = self.unacknowledged_ticks(newest);
-        loop {
-            let message = self.encode(registry, newest, ticks);
-            if message.byte_len() <= budget_bytes || ticks == 1 {
-                return Some(OutgoingInputs {
-                    payload: message.to_bytes(),
-                    token: (u64::from(self.epoch) << 32) | u64::from(newest.get()),
-                });
-            }
+        self.encode(registry, newest, ticks);
+        while self.written.byte_len() > budget_bytes && ticks > 1 {
             ticks /= 2;
+            self.encode(registry, newest, ticks);
         }
+        self.payload.clear();
+        self.written.append_to(&mut self.payload);
+        let token = (u64::from(self.epoch) << 32) | u64::from(newest.get());
+        Some(OutgoingInputs { payload: &self.payload, token })
     }
 
     fn unacknowledged_ticks(&self, newest: Tick) -> u32 {
@@ -116,25 +130,24 @@ impl InputTracks {
         }
     }
 
-    fn encode(&self, registry: &InputRegistry, newest: Tick, ticks: u32) -> BitWriter {
-        let mut out = BitWriter::new();
-        write_header(&mut out, newest, self.tracks.len().min(MAX_SECTIONS));
+    fn encode(&mut self, registry: &InputRegistry, newest: Tick, ticks: u32) {
+        let out = &mut self.written;
+        out.clear();
+        write_header(out, newest, self.tracks.len().min(MAX_SECTIONS));
         for ((input, _), track) in self.tracks.iter().take(MAX_SECTIONS) {
             let Some(size) = registry.size(*input) else {
                 unreachable!("a track has the number of a registered input");
             };
             let skipped = track.samples.len().saturating_sub(ticks as usize);
-            write_section(&mut out, *input, track.network, size, track.samples.iter().skip(skipped));
+            write_section(out, *input, track.network, size, track.samples.iter().skip(skipped));
         }
-        out
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::SampleSize;
-    use crate::input::message::InputMessage;
+    use crate::input::message::InputInbox;
 
     #[derive(Component)]
     struct Drive;
@@ -156,21 +169,38 @@ mod tests {
         }
 
         fn sample(&mut self, tick: u32) {
-            let mut writer = BitWriter::new();
-            writer.write_bits(u64::from(tick), 20);
-            let sample = EncodedSample::new(&writer, SIZE).unwrap();
-            self.tracks.push(0, self.car, CAR, Tick::new(tick), sample);
+            self.tracks.push(0, self.car, CAR, Tick::new(tick), &written(tick), SIZE).unwrap();
         }
 
         /// The ticks of the message that goes out, and its token.
         fn send(&mut self, budget: usize) -> Option<(Vec<u32>, u64)> {
             let message = self.tracks.take_message(&self.registry, budget)?;
-            let decoded = InputMessage::decode(&message.payload, &self.registry).unwrap();
-            let section = &decoded.sections[0];
+            let mut inbox = InputInbox::default();
+            let decoded = inbox.decode(Entity::PLACEHOLDER, message.payload, &self.registry).unwrap();
+            let section = &inbox.sections(&decoded)[0];
             assert_eq!(section.entity, CAR);
-            let ticks = section.samples(decoded.newest).map(|(tick, _)| tick.get());
+            let ticks = inbox.samples(section, decoded.newest).map(|(tick, sample)| {
+                let expected = written(tick.get()).to_bytes();
+                assert_eq!(sample, expected, "the sample of another tick");
+                tick.get()
+            });
             Some((ticks.collect(), message.token))
         }
+    }
+
+    fn written(tick: u32) -> BitWriter {
+        let mut writer = BitWriter::new();
+        writer.write_bits(u64::from(tick), 20);
+        writer
+    }
+
+    #[test]
+    fn what_breaks_its_declared_size_is_no_tick_of_the_track() {
+        let mut client = Client::new();
+        client.sample(1);
+        let wrong = client.tracks.push(0, client.car, CAR, Tick::new(2), &BitWriter::new(), SIZE);
+        assert!(matches!(wrong, Err(InputError::TooLong { .. })), "{wrong:?}");
+        assert_eq!(client.send(1200).unwrap().0, [1]);
     }
 
     #[test]
@@ -248,14 +278,12 @@ mod tests {
         world.spawn_empty();
         let boat = world.spawn_empty().id();
         assert_ne!(boat, client.car);
-        let mut writer = BitWriter::new();
-        writer.write_bits(0, 20);
-        let sample = EncodedSample::new(&writer, SIZE).unwrap();
         let network = NetworkId { slot: 6, generation: 0 };
-        client.tracks.push(0, boat, network, Tick::new(2), sample);
+        client.tracks.push(0, boat, network, Tick::new(2), &written(0), SIZE).unwrap();
         let message = client.tracks.take_message(&client.registry, 1200).unwrap();
-        let decoded = InputMessage::decode(&message.payload, &client.registry).unwrap();
-        assert_eq!(decoded.sections.len(), 1);
-        assert_eq!(decoded.sections[0].entity, network);
+        let mut inbox = InputInbox::default();
+        let decoded = inbox.decode(Entity::PLACEHOLDER, message.payload, &client.registry).unwrap();
+        let entities: Vec<_> = inbox.sections(&decoded).iter().map(|section| section.entity).collect();
+        assert_eq!(entities, [network]);
     }
 }
