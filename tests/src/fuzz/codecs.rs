@@ -172,7 +172,7 @@ fn state(moment: u32) -> BodyState {
 
 fn moved(moment: u32) -> Transform {
     let way = moment as f32 * 0.25;
-    let scale = if moment % 2 == 0 { Vec3::ONE } else { Vec3::splat(2.0) };
+    let scale = if moment.is_multiple_of(2) { Vec3::ONE } else { Vec3::splat(2.0) };
     Transform { translation: Vec3::new(way, 1.0, -way), rotation: Quat::from_rotation_x(way), scale }
 }
 

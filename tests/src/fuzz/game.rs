@@ -223,11 +223,15 @@ pub(crate) fn turret(moment: u32) -> Turret {
         turned: Quat::from_rotation_y(turn),
         path: (0..moment % 4).map(|step| Vec2::new(step as f32, turn % 9.0)).collect(),
         ammo: 500 - (moment % 500) as u16,
-        score: (moment % 3 > 0).then(|| i64::from(moment) * 100 - 1_000),
+        score: (!moment.is_multiple_of(3)).then(|| i64::from(moment) * 100 - 1_000),
         flags: 1 << (moment % 32),
         note: format!("{} kills", moment / 5),
         barrels: [
-            if moment % 2 == 0 { Barrel::Cold } else { Barrel::Firing { heat, loud: moment % 3 == 0 } },
+            if moment.is_multiple_of(2) {
+                Barrel::Cold
+            } else {
+                Barrel::Firing { heat, loud: moment.is_multiple_of(3) }
+            },
             Barrel::Worn(moment as u8, f64::from(turn)),
         ],
     }

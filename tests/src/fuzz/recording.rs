@@ -124,7 +124,7 @@ fn steer(world: &mut World, tick: u32) {
     for (mut steer, mut drive) in owned.iter_mut(world) {
         steer.0 = (tick / 3).cast_signed();
         drive.throttle = if tick % 8 < 5 { 1.0 } else { -0.5 };
-        drive.shout = if tick % 10 == 0 { "hey".to_owned() } else { String::new() };
+        drive.shout = if tick.is_multiple_of(10) { "hey".to_owned() } else { String::new() };
     }
 }
 
