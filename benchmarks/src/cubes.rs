@@ -61,6 +61,7 @@ pub fn run(path: Option<&Path>) -> Result<CubesReport, Box<dyn Error>> {
     let mut receiver = PackedFrameCodec::new(CONFIG);
     let packed = send(
         &frames,
+        HORIZON,
         |known, frame| {
             sender.acknowledge(known);
             sender.encode(frame)
@@ -74,6 +75,7 @@ pub fn run(path: Option<&Path>) -> Result<CubesReport, Box<dyn Error>> {
     let mut receiver = BodyFrameCodec::new(CONFIG);
     let dense = send(
         &frames,
+        HORIZON,
         |known, frame| {
             sender.acknowledge(known);
             sender.encode(frame)
@@ -103,8 +105,8 @@ pub fn run(path: Option<&Path>) -> Result<CubesReport, Box<dyn Error>> {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Sent {
-    bytes: usize,
+pub struct Sent {
+    pub bytes: usize,
     packets: usize,
     total: Duration,
     longest: Duration,
@@ -116,24 +118,25 @@ impl Sent {
     }
 }
 
-/// Sends all frames but the first ones. Both closures get the newest acknowledged frame first: the sender the recorded
-/// one, the receiver the one it decoded.
-fn send(
+/// Sends all frames but the first ones. Both closures get the newest acknowledged frame, `horizon` frames old, first: the
+/// sender the recorded one, the receiver the one it decoded.
+pub fn send(
     frames: &[Vec<Body>],
+    horizon: usize,
     mut encode: impl FnMut(&[Body], &[Body]) -> Vec<u8>,
     mut decode: impl FnMut(&[Body], &[u8]) -> Result<Vec<Body>, Box<dyn Error>>,
 ) -> Result<Sent, Box<dyn Error>> {
-    if frames.len() <= HORIZON {
+    if frames.len() <= horizon {
         return Err(
-            format!("a recording of more than {HORIZON} frames is needed, this one has {}", frames.len()).into()
+            format!("a recording of more than {horizon} frames is needed, this one has {}", frames.len()).into()
         );
     }
-    let mut decoded = frames[..HORIZON].to_vec();
+    let mut decoded = frames[..horizon].to_vec();
     let mut sent = Sent::default();
-    for (number, frame) in frames.iter().enumerate().skip(HORIZON) {
+    for (number, frame) in frames.iter().enumerate().skip(horizon) {
         let start = Instant::now();
-        let packet = encode(&frames[number - HORIZON], frame);
-        let received = decode(&decoded[number - HORIZON], &packet)?;
+        let packet = encode(&frames[number - horizon], frame);
+        let received = decode(&decoded[number - horizon], &packet)?;
         let time = start.elapsed();
         if received != *frame {
             return Err(format!("frame {number} is not what was sent").into());

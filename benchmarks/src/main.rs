@@ -19,6 +19,7 @@ mod memory;
 mod motion;
 mod peers;
 mod profile;
+mod recording;
 mod replication;
 mod replicon;
 mod row;
@@ -65,6 +66,12 @@ enum Benchmark {
         #[arg(long, value_name = "PATH")]
         file: Option<PathBuf>,
     },
+    /// What a moving vehicle of a recording of the game takes with the kinematic codec.
+    Recording {
+        /// A recording of `vehicle_combat record`, compressed with xz where its name ends so.
+        #[arg(long, value_name = "PATH")]
+        file: Option<PathBuf>,
+    },
     /// How the server's time grows with connections and entities.
     Scaling {
         /// Small worlds and few ticks: to see that it runs.
@@ -88,6 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Benchmark::Cubes { file } => {
             cubes::run(file.as_deref())?;
         }
+        Benchmark::Recording { file } => recording::run(file.as_deref())?,
         Benchmark::Profile(work) => profile::run(&work),
         Benchmark::Scaling { quick } => scaling::print(quick),
     }

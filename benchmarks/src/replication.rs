@@ -5,7 +5,7 @@ use crate::row::{Goal, Row};
 use crate::scenario::{Line, Moving, Scenario};
 use crate::session::{Measured, Session, measure, settle};
 use crate::slipstream::Slipstream;
-use crate::{bandwidth, memory, staleness};
+use crate::{bandwidth, memory, recording, staleness};
 
 const REPLICON: &str = "bevy_replicon 0.44.3";
 /// Median of so many ticks.
@@ -48,6 +48,7 @@ const CASES: &[Case] = &[
     Case { name: "client applies 1,000 moving", run: client },
     Case { name: "one change at 100 ms", run: one_change },
     Case { name: "500 objects at 20 Hz", run: |_, options| bandwidth::rows(options.quick) },
+    Case { name: "a recorded vehicle", run: |_, _| recording::rows() },
     Case { name: "memory at 10,000 x 100", run: |_, options| memory::rows(options.quick) },
     Case { name: "staleness, 1,000 moving at 3 kB/s", run: |_, options| staleness::rows(options.quick) },
 ];

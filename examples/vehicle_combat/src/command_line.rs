@@ -38,6 +38,8 @@ pub enum RoleCommand {
     Bot(BotCommand),
     /// A server and two players on this machine. Windows where there is a display, bots and a live table where there is none.
     Demo(DemoCommand),
+    /// A recording of vehicles that bots drive, for benchmarks: no network, no window, and no waiting.
+    Record(RecordCommand),
 }
 
 /// `server`
@@ -146,6 +148,23 @@ pub struct DemoCommand {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub common: CommonOptions,
+}
+
+/// `record`
+#[derive(Args, Debug, Clone)]
+pub struct RecordCommand {
+    /// How many ticks to record, 60 a second.
+    #[arg(long, value_name = "N", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(1..))]
+    pub ticks: u32,
+    /// How many vehicles drive.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub vehicles: u32,
+    /// The seed of the bots' habits and of the spread of shots.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 /// The arena that is played in.

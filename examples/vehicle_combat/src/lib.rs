@@ -8,7 +8,8 @@
 //!                           │     ├── window: scene, camera, controls, panels
 //!                           │     └── bot:    a brain at the wheel
 //!                           ├── statistics, shutdown
-//!                           └── demo:    one process of each, and the live table
+//!                           ├── demo:    one process of each, and the live table
+//!                           └── record:  the server's game without a network, into a file
 //! ```
 //!
 //! The server trusts a client for nothing but its inputs ([`actions::DriveAction`]): where a vehicle is, what a shot hits
@@ -30,6 +31,7 @@ pub mod pickup;
 pub mod player;
 pub mod process;
 pub mod protocol;
+pub mod record;
 pub mod round;
 pub mod server;
 pub mod shutdown;

@@ -1,5 +1,7 @@
 //! Building and running each role's app.
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,9 +17,10 @@ use crate::arena::Arena;
 use crate::bot::BotPlugin;
 use crate::client::ClientGamePlugin;
 use crate::command_line::{
-    ArenaOption, BotCommand, ClientCommand, CommonOptions, DEVELOPMENT_KEY, HostCommand, ListenOptions, RoleCommand,
-    ServerCommand, WindowOptions,
+    ArenaOption, BotCommand, ClientCommand, CommonOptions, DEVELOPMENT_KEY, HostCommand, ListenOptions, RecordCommand,
+    RoleCommand, ServerCommand, WindowOptions,
 };
+use crate::record::record;
 use crate::server::{ServerConfig, ServerGamePlugin};
 use crate::shutdown::{ShutdownFlag, ShutdownPlugin};
 use crate::statistics::{SampleWriter, StatisticsPlugin};
@@ -32,10 +35,7 @@ const BANNER_TIME: Duration = Duration::from_secs(4);
 
 /// Runs the role that the command line asks for, to its end.
 pub fn run(role: &RoleCommand) -> ExitCode {
-    let flag = match ShutdownFlag::on_signals() {
-        Ok(flag) => flag,
-        Err(error) => return fail(&format!("signals can't be received: {error}")),
-    };
+    let flag = || ShutdownFlag::on_signals().map_err(|error| format!("signals can't be received: {error}"));
     let (common, arena) = match role {
         RoleCommand::Server(ServerCommand { common, arena, .. })
         | RoleCommand::Client(ClientCommand { common, arena, .. })
@@ -43,11 +43,17 @@ pub fn run(role: &RoleCommand) -> ExitCode {
         | RoleCommand::Bot(BotCommand { common, arena, .. }) => (common, arena),
         RoleCommand::Demo(demo) => {
             // Told here in one sentence, rather than by each of the processes.
-            return match load_arena(&demo.arena) {
-                Ok(_) => crate::demo::run(demo, &flag),
+            return match load_arena(&demo.arena).and_then(|_| flag()) {
+                Ok(flag) => crate::demo::run(demo, &flag),
                 Err(problem) => fail(&problem),
             };
         }
+        // Nobody needs to be told that it ends: a signal ends it at once.
+        RoleCommand::Record(command) => return run_record(command),
+    };
+    let flag = match flag() {
+        Ok(flag) => flag,
+        Err(problem) => return fail(&problem),
     };
     if common.exit_with_stdin {
         flag.follow_stdin();
@@ -61,11 +67,24 @@ pub fn run(role: &RoleCommand) -> ExitCode {
         RoleCommand::Client(command) => run_client(command, &setup),
         RoleCommand::Host(command) => run_host(command, &setup),
         RoleCommand::Bot(command) => run_bots(command, &setup),
-        RoleCommand::Demo(_) => AppExit::Success,
+        RoleCommand::Demo(_) | RoleCommand::Record(_) => AppExit::Success,
     };
     match exit {
         AppExit::Success => ExitCode::SUCCESS,
         AppExit::Error(code) => ExitCode::from(code.get()),
+    }
+}
+
+fn run_record(command: &RecordCommand) -> ExitCode {
+    let RecordCommand { ticks, vehicles, seed, out } = command;
+    let recorded =
+        File::create(out).and_then(|file| record(*ticks, *vehicles as usize, *seed, &mut BufWriter::new(file)));
+    match recorded {
+        Ok(summary) => {
+            println!("{summary}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&format!("{}: {error}", out.display())),
     }
 }
 
