@@ -1,6 +1,7 @@
 //! What replication promises, one verb a file, over the simulated network with a virtual clock.
 
 mod audience;
+mod bodies;
 mod budget;
 mod copies;
 mod despawn;

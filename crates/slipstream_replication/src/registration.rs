@@ -46,6 +46,8 @@ pub trait AppReplicateExt {
 
     /// Replicates a rigid body: the pose and the velocity of every [`Replicated`](crate::Replicated) entity that has both,
     /// as one value. What the velocity foretells of the pose is not sent. See [`KinematicCodec`].
+    ///
+    /// Where one of the two is taken off, it is a body no longer, and receivers lose both.
     fn replicate_body<B: KinematicBody>(&mut self, codec: KinematicCodec) -> Registration<'_, B>;
 
     /// Replicates a relationship, such as `ChildOf`, between replicated entities.

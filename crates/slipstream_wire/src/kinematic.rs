@@ -387,7 +387,8 @@ impl KinematicCodec {
         let steps = Steps {
             position: step_of(&self.position),
             rotation_half: self.half(),
-            linear: step_of(&self.linear),
+            // Without velocities `describe` does not tell their step, so it must not shape the codes.
+            linear: if self.velocities { step_of(&self.linear) } else { 1.0 / 64.0 },
             angular: step_of(&self.angular),
         };
         Self {

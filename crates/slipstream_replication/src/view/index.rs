@@ -56,6 +56,10 @@ pub(super) struct SlotIndex {
     pages: Vec<Page>,
     /// The page numbers, by place.
     numbers: Vec<u32>,
+    /// By place, how many slots of the page are viewed.
+    viewed: Vec<u32>,
+    /// How many pages have a slot that is viewed.
+    in_sight: usize,
 }
 
 impl SlotIndex {
@@ -86,8 +90,23 @@ impl SlotIndex {
         &self.numbers
     }
 
+    /// How many pages have a slot that is viewed.
+    pub(super) fn pages_in_sight(&self) -> usize {
+        self.in_sight
+    }
+
+    /// Their numbers.
+    pub(super) fn numbers_in_sight(&self) -> impl Iterator<Item = u32> {
+        let pages = self.numbers.iter().zip(&self.viewed);
+        pages.filter(|(_, viewed)| **viewed > 0).map(|(number, _)| *number)
+    }
+
     pub(super) fn set(&mut self, slot: u32, dense: usize) {
-        self.cell_mut(slot).dense = dense as u32 + 1;
+        let is_new = core::mem::replace(&mut self.cell_mut(slot).dense, dense as u32 + 1) == 0;
+        if is_new && let Some(place) = self.place(slot / PAGE) {
+            self.in_sight += usize::from(self.viewed[place] == 0);
+            self.viewed[place] += 1;
+        }
     }
 
     pub(super) fn set_phase(&mut self, slot: u32, phase: Phase) {
@@ -95,7 +114,11 @@ impl SlotIndex {
     }
 
     pub(super) fn clear(&mut self, slot: u32) {
-        self.cell_mut(slot).dense = 0;
+        let was_viewed = core::mem::take(&mut self.cell_mut(slot).dense) != 0;
+        if was_viewed && let Some(place) = self.place(slot / PAGE) {
+            self.viewed[place] -= 1;
+            self.in_sight -= usize::from(self.viewed[place] == 0);
+        }
     }
 
     /// A new epoch for the slot: it differs from those of everything that may still be on its way.
@@ -116,9 +139,31 @@ impl SlotIndex {
         if self.places[number as usize] == 0 {
             self.pages.push(Page::default());
             self.numbers.push(number);
+            self.viewed.push(0);
             self.places[number as usize] = self.pages.len() as u32;
         }
         let place = self.places[number as usize] as usize - 1;
         &mut self.pages[place].cells[(slot % PAGE) as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_in_sight_while_one_of_its_slots_is_viewed() {
+        let mut index = SlotIndex::default();
+        for (dense, slot) in [3, 40, 41].into_iter().enumerate() {
+            index.set(slot, dense);
+        }
+        // Moved within the dense arrays: viewed already.
+        index.set(41, 1);
+        assert_eq!((index.pages_in_sight(), index.numbers_in_sight().collect()), (2, vec![0, 1]));
+        index.clear(40);
+        assert_eq!(index.pages_in_sight(), 2);
+        index.clear(41);
+        index.clear(41);
+        assert_eq!((index.pages_in_sight(), index.numbers_in_sight().collect()), (1, vec![0]));
     }
 }

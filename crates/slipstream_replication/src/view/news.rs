@@ -17,12 +17,11 @@ impl View {
     /// The pages of a lane in which something changed, as far as this view is concerned: all of them where it sees about as
     /// many, else those that it sees. The cost grows with what is visible, not with what there is.
     pub(super) fn news_in_sight<'a>(&self, changed: &'a [u32], seen: &'a mut Vec<u32>) -> &'a [u32] {
-        let mine = self.index.numbers();
-        if changed.len() <= 2 * mine.len() {
+        if changed.len() <= 2 * self.index.pages_in_sight() {
             return changed;
         }
         seen.clear();
-        seen.extend_from_slice(mine);
+        seen.extend(self.index.numbers_in_sight());
         seen.sort_unstable();
         seen
     }
