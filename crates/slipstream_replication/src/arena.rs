@@ -6,9 +6,8 @@
 use bevy::prelude::*;
 use slipstream_wire::{Baseline, BitWriter, Tick};
 
-use crate::history::History;
 use crate::journal::Journal;
-use crate::record::{GAP_K, Head, age, write_body};
+use crate::record::{GAP_K, Head, write_body};
 use crate::registry::Registry;
 use crate::view::PAGE;
 
@@ -173,14 +172,13 @@ impl Arena {
 
     #[cold]
     fn encode(&mut self, slot: u32, lane: usize, head: Head, journal: &Journal, registry: &Registry) -> Option<Body> {
-        let history = journal.history(slot, lane)?;
-        let value = history.newest()?;
+        let (tick, value) = journal.newest(slot, lane)?;
         let baseline = match head.baseline_age {
             0 => None,
-            ticks => Some(baseline(history, value.tick, ticks, head.earlier_age)?),
+            ticks => Some(baseline(journal, (slot, lane), tick, ticks, head.earlier_age)?),
         };
         let start = self.writer.bit_len();
-        write_body(registry, registry.lanes.get(lane)?, &value.words, baseline, &mut self.writer);
+        write_body(registry, registry.lanes.get(lane)?, value, baseline, &mut self.writer);
         self.bodies += 1;
         let body = Body { start: start as u32, bits: (self.writer.bit_len() - start) as u32 };
         self.remember(slot, lane, (head.baseline_age, head.earlier_age), body);
@@ -205,13 +203,19 @@ impl Arena {
 }
 
 /// The values that a head names, as far as they are kept.
-fn baseline(history: &History, value: Tick, ticks: u32, earlier: u32) -> Option<Baseline<'_>> {
+#[inline]
+fn baseline(
+    journal: &Journal,
+    (slot, lane): (u32, usize),
+    value: Tick,
+    ticks: u32,
+    earlier: u32,
+) -> Option<Baseline<'_>> {
     let at = value - ticks;
-    let words = &history.at(at)?.words;
+    let words = journal.at(slot, lane, at)?;
     let earlier = match earlier {
         0 => None,
-        ticks => Some((history.at(at - ticks)?.words.as_slice(), ticks)),
+        ticks => Some((journal.at(slot, lane, at - ticks)?, ticks)),
     };
-    debug_assert_eq!(age(value, at), ticks);
     Some(Baseline { words, age: ticks, earlier })
 }

@@ -1,8 +1,10 @@
 //! What changed this tick, quantised once and shared by all connections.
 //!
 //! One system per component type walks `Changed<C>` only. A value that is the same after quantising did not change. At the
-//! end of the tick the changed lanes are sealed: each becomes one [`Version`](crate::history::Version) that every connection's
-//! records refer to.
+//! end of the tick the changed lanes are sealed: their values join the [log](crate::tick_log) that every connection's records
+//! refer to.
+
+mod lane;
 
 use core::time::Duration;
 
@@ -11,8 +13,8 @@ use slipstream_connection::{Endpoint, EntityMap, NetworkRole, Role};
 use slipstream_simulation::{Controlled, SimulationTick};
 use slipstream_wire::Tick;
 
+use self::lane::LaneJournal;
 use crate::codec::NameEntities;
-use crate::history::History;
 use crate::news::News;
 use crate::registry::{ComponentCodec, Direction, Registry};
 use crate::replicated::Slot;
@@ -24,15 +26,15 @@ const MAX_DEPTH: usize = 128;
 /// Ticks between two looks at the connections' round trips.
 const DEPTH_REVIEW_TICKS: u32 = 16;
 
-/// The quantised present, by component, and the versions that views refer to, by lane; both by slot.
+/// The quantised present, and the values before it that views refer to, by lane and slot.
 #[derive(Resource)]
 pub(crate) struct Journal {
     /// The tick that is being journalled or was journalled last.
     pub(crate) tick: Tick,
-    /// How many versions of a lane stay without being asked for.
+    /// For how many ticks values stay without being asked for.
     depth: usize,
     columns: Vec<Column>,
-    lanes: Vec<LaneColumn>,
+    lanes: Vec<LaneJournal>,
     /// By lane, what is new in this tick.
     pub(crate) news: Vec<News>,
     /// Entities that got a slot, or came into the local peer's hands, since the last seal: all of them is news.
@@ -57,113 +59,75 @@ impl Default for Journal {
     }
 }
 
-/// One component type: its words by slot. Empty and absent differ: a unit struct has no words.
-#[derive(Default)]
+/// Where one component type is: which lane, and which part of its values.
+#[derive(Clone, Copy, Default)]
 struct Column {
     lane: usize,
-    present: Vec<bool>,
-    words: Vec<Vec<u32>>,
-}
-
-#[derive(Default)]
-struct LaneColumn {
-    histories: Vec<History>,
-    is_touched: Vec<bool>,
-    /// Slots touched since the last seal.
-    touched: Vec<u32>,
+    part: usize,
 }
 
 impl Journal {
     /// Makes room for the registered components and lanes.
     pub(crate) fn shape(&mut self, registry: &Registry) {
-        self.columns = registry.components.iter().map(|entry| Column { lane: entry.lane, ..default() }).collect();
-        self.lanes = registry.lanes.iter().map(|_| LaneColumn::default()).collect();
+        self.columns = registry.components.iter().map(|entry| Column { lane: entry.lane, part: 0 }).collect();
+        for lane in &registry.lanes {
+            for (part, component) in lane.components.iter().enumerate() {
+                self.columns[*component].part = part;
+            }
+        }
+        self.lanes = registry.lanes.iter().map(|lane| LaneJournal::new(lane.components.len())).collect();
         self.news = registry.lanes.iter().map(|_| News::default()).collect();
     }
 
-    pub(crate) fn history(&self, slot: u32, lane: usize) -> Option<&History> {
-        self.lanes.get(lane)?.histories.get(slot as usize)
+    /// The newest value of a lane and the tick at which it took it.
+    #[inline]
+    pub(crate) fn newest(&self, slot: u32, lane: usize) -> Option<(Tick, &[u32])> {
+        self.lanes.get(lane)?.newest(slot)
     }
 
-    pub(crate) fn history_mut(&mut self, slot: u32, lane: usize) -> Option<&mut History> {
-        self.lanes.get_mut(lane)?.histories.get_mut(slot as usize)
+    /// The tick at which a lane took its newest value.
+    #[inline]
+    pub(crate) fn newest_tick(&self, slot: u32, lane: usize) -> Option<Tick> {
+        self.lanes.get(lane)?.newest_tick(slot)
+    }
+
+    /// The value that a lane took at a tick, while it is kept.
+    #[inline]
+    pub(crate) fn at(&self, slot: u32, lane: usize, tick: Tick) -> Option<&[u32]> {
+        self.lanes.get(lane)?.at(slot, tick)
+    }
+
+    /// Keeps a value until it is released. Whether it is still here.
+    pub(crate) fn pin(&mut self, slot: u32, lane: usize, tick: Tick) -> bool {
+        self.lanes.get_mut(lane).is_some_and(|lane| lane.pin(slot, tick))
+    }
+
+    pub(crate) fn unpin(&mut self, slot: u32, lane: usize, tick: Tick) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.unpin(slot, tick);
+        }
     }
 
     pub(crate) fn clear_slot(&mut self, slot: u32) {
-        let index = slot as usize;
-        for column in &mut self.columns {
-            if let (Some(present), Some(words)) = (column.present.get_mut(index), column.words.get_mut(index)) {
-                *present = false;
-                words.clear();
-            }
-        }
         for lane in &mut self.lanes {
-            if let Some(history) = lane.histories.get_mut(index) {
-                history.clear();
-            }
+            lane.clear(slot);
         }
     }
 
     /// Notes a component's new words; nothing happens when they are what they were.
+    #[inline]
     pub(crate) fn note(&mut self, slot: u32, component: usize, words: Option<&[u32]>) {
-        let index = slot as usize;
-        let Some(column) = self.columns.get_mut(component) else { return };
-        if column.present.len() <= index {
-            column.present.resize(index + 1, false);
-            column.words.resize_with(index + 1, Vec::new);
-        }
-        let (present, stored) = (&mut column.present[index], &mut column.words[index]);
-        if *present == words.is_some() && words.is_none_or(|words| words == stored.as_slice()) {
-            return;
-        }
-        *present = words.is_some();
-        stored.clear();
-        stored.extend_from_slice(words.unwrap_or_default());
-        let lane = column.lane;
-        self.touch(slot, lane);
+        let Some(Column { lane, part }) = self.columns.get(component).copied() else { return };
+        let Some(lane) = self.lanes.get_mut(lane) else { return };
+        lane.note(slot, part, words, (self.tick, self.depth as u32), &mut self.scratch);
     }
 
-    fn touch(&mut self, slot: u32, lane: usize) {
-        let index = slot as usize;
-        let Some(column) = self.lanes.get_mut(lane) else { return };
-        if column.is_touched.len() <= index {
-            column.is_touched.resize(index + 1, false);
-            column.histories.resize_with(index + 1, History::default);
-        }
-        if !core::mem::replace(&mut column.is_touched[index], true) {
-            column.touched.push(slot);
-        }
-    }
-
-    /// Turns what was touched into versions of this tick.
-    fn seal(&mut self, registry: &Registry) {
+    /// Turns what was touched into values of this tick.
+    fn seal(&mut self) {
         self.fresh.clear();
         self.seals += 1;
-        for ((lane, column), changed) in registry.lanes.iter().zip(&mut self.lanes).zip(&mut self.news) {
-            changed.clear();
-            for slot in column.touched.drain(..) {
-                let index = slot as usize;
-                column.is_touched[index] = false;
-                self.scratch.clear();
-                for component in &lane.components {
-                    let source = &self.columns[*component];
-                    if source.present.get(index).copied().unwrap_or_default() {
-                        let words = &source.words[index];
-                        self.scratch.push(words.len() as u32 + 1);
-                        self.scratch.extend_from_slice(words);
-                    } else {
-                        self.scratch.push(0);
-                    }
-                }
-                let history = &mut column.histories[index];
-                // Nothing where nothing was: the entity is gone from the slot, or came and went within the tick.
-                if history.newest().is_none() && self.scratch.iter().all(|length| *length == 0) {
-                    continue;
-                }
-                history.push(self.tick, &self.scratch, self.depth);
-                changed.add(slot, self.seals);
-            }
-            changed.pages.sort_unstable();
+        for (lane, changed) in self.lanes.iter_mut().zip(&mut self.news) {
+            lane.seal(self.tick, self.depth as u32, self.seals, changed);
         }
     }
 
@@ -172,7 +136,7 @@ impl Journal {
         self.seals
     }
 
-    /// A value this many ticks old is still kept, even if nobody pinned it.
+    /// A value fewer ticks old than this is still kept, even if nobody pinned it.
     pub(crate) fn depth(&self) -> u32 {
         self.depth as u32
     }
@@ -257,6 +221,6 @@ pub(crate) fn journal_removal<C: Component>(
 }
 
 /// Ends the journal of a tick.
-pub(crate) fn seal_journal(mut journal: ResMut<Journal>, registry: Res<Registry>) {
-    journal.seal(&registry);
+pub(crate) fn seal_journal(mut journal: ResMut<Journal>) {
+    journal.seal();
 }

@@ -5,7 +5,7 @@
 //! arrived is never sent again.
 //!
 //! ```text
-//!  Changed<C> ── quantise ──> Journal ── one Version a lane and tick ──┐
+//!  Changed<C> ── quantise ──> Journal ── one value a lane and tick ────┐
 //!                                                                      │ shared
 //!  VisibleTo, Owner, Importance ──> View (one a connection): which     │
 //!                                   entities, which baselines ── pick ─┴─> records ──> datagrams
@@ -49,7 +49,6 @@ mod body;
 mod codec;
 mod error;
 mod field;
-mod history;
 mod incoming;
 mod interest;
 mod journal;
@@ -62,8 +61,10 @@ mod registration;
 mod registry;
 mod replicated;
 mod requests;
+mod rows;
 mod slots;
 mod systems;
+mod tick_log;
 mod view;
 
 pub use body::KinematicBody;

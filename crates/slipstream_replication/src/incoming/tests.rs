@@ -5,7 +5,6 @@ use slipstream_wire::BitWriter;
 
 use super::*;
 use crate::codec::TransformCodec;
-use crate::history::{History, Version};
 use crate::record::{age, write_body, write_tick};
 use crate::registration::AppReplicateExt;
 use crate::replicated::OwnedBy;
@@ -31,12 +30,16 @@ fn two_lanes() -> Registry {
     })
 }
 
+/// A lane's value at the tick at which it took it.
+struct Version {
+    tick: Tick,
+    words: Vec<u32>,
+}
+
 /// The value of a lane of one component of one byte.
 fn version(tick: u32, byte: u8) -> Version {
-    let mut history = History::default();
     // Present, in two words: the length in bytes, and the byte.
-    history.push(Tick(tick), &[3, 1, u32::from(byte)], 8);
-    history.newest().expect("it was just pushed").clone()
+    Version { tick: Tick(tick), words: vec![3, 1, u32::from(byte)] }
 }
 
 /// Writes a chunk as a sender does: announcements, then updates, each in a section of its own.
@@ -374,9 +377,7 @@ fn furnished() -> (Registry, Vec<u8>) {
         } else {
             &[3, 1, 7]
         };
-        let mut history = History::default();
-        history.push(Tick(100), words, 8);
-        values.push((index, history.newest().expect("it was just pushed").clone()));
+        values.push((index, Version { tick: Tick(100), words: words.to_vec() }));
     }
     let records: Vec<Record> = values.iter().map(|(lane, value)| (*lane, value, None)).collect();
     let chunk = Chunk::new(&registry, 101, true).spawn(0, 0, 1, &records).spawn(2, 3, 9, &records).despawn(7);

@@ -124,7 +124,7 @@ impl ViewedLane {
             return;
         }
         if age(journal.tick, value) >= journal.depth()
-            && journal.history(place.0, place.1).is_none_or(|history| history.at(value).is_none())
+            && journal.at(place.0, place.1, value).is_none()
         {
             return;
         }
@@ -152,7 +152,7 @@ impl ViewedLane {
 
     #[cold]
     fn pin(&mut self, (slot, lane): (u32, usize), journal: &mut Journal) {
-        let kept = journal.history_mut(slot, lane).is_some_and(|history| history.pin(self.baseline));
+        let kept = journal.pin(slot, lane, self.baseline);
         self.put(IS_PINNED, kept);
         self.put(HAS_BASELINE, kept);
     }
@@ -160,9 +160,7 @@ impl ViewedLane {
     #[cold]
     fn unpin(&mut self, (slot, lane): (u32, usize), journal: &mut Journal) {
         self.put(IS_PINNED, false);
-        if let Some(history) = journal.history_mut(slot, lane) {
-            history.unpin(self.baseline);
-        }
+        journal.unpin(slot, lane, self.baseline);
     }
 
     /// Nothing that was sent counts any more.

@@ -155,7 +155,7 @@ impl View {
             if is_for_all(&lane.options) {
                 continue;
             }
-            let newest = journal.history(slot, index).and_then(|history| history.newest()).map(|version| version.tick);
+            let newest = journal.newest_tick(slot, index);
             let viewed = self.lanes[index].get(dense, slot, &self.index);
             if newest.is_some() && viewed.sent() != newest {
                 let lost = viewed.is_lost();

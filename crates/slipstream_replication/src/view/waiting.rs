@@ -138,9 +138,9 @@ impl View {
         let first = records.len();
         let mut news = cell.phase == Phase::Unannounced;
         for (index, lane) in shared.registry.lanes.iter().enumerate() {
-            let newest = shared.journal.history(slot, index).and_then(|history| history.newest());
+            let newest = shared.journal.newest_tick(slot, index);
             let viewed = self.lanes[index].own(dense, slot, &self.index);
-            let Some(value) = newest.map(|version| version.tick) else {
+            let Some(value) = newest else {
                 viewed.set_pending(false, false);
                 continue;
             };
