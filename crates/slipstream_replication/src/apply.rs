@@ -202,21 +202,18 @@ fn appear(world: &mut World, incoming: &mut Incoming, slot: u32, epoch: u8) -> O
     }
     match incoming.take_earlier(slot, epoch) {
         // The same entity, back in sight before its going was noticed: it stays, and sheds what it no longer has.
-        Some((entity, before, shown)) if before == generation && world.get_entity(entity).is_ok() => {
-            let known = incoming.incarnation(slot, epoch)?;
-            known.entity = Some(entity);
+        Some((entity, before)) if before == generation && world.get_entity(entity).is_ok() => {
+            incoming.incarnation(slot, epoch)?.entity = Some(entity);
             world.entity_mut(entity).remove::<Frozen>();
-            for (lane, (applied, shown)) in known.lanes.iter_mut().zip(shown) {
-                (lane.applied, lane.shown) = (applied, shown);
-            }
             return None;
         }
-        Some((entity, before, _)) => {
+        Some((entity, before)) => {
             let_go(world, incoming, NetworkId { slot, generation: before });
             despawn(world, entity);
         }
         None => {}
     }
+    incoming.clear_shown(slot);
     let entity = world.spawn(Slot { index: slot, generation }).id();
     incoming.incarnation(slot, epoch)?.entity = Some(entity);
     world.resource_mut::<EntityMap>().insert(NetworkId { slot, generation }, entity);
@@ -244,19 +241,9 @@ fn batch_lane(
     lane: usize,
     value: Tick,
 ) {
-    let Some(known) = incoming.incarnation(slot, epoch) else { return };
-    let (Some(entity), Some(inbox)) = (known.entity, known.lanes.get_mut(lane)) else { return };
-    if inbox.applied.is_some_and(|applied| !value.is_newer_than(applied)) {
-        return;
-    }
-    let mut shown = core::mem::take(&mut inbox.shown);
-    let Some(words) = inbox.at(value) else {
-        // A newer baseline has let it go within this frame: what it was coded for comes after it.
-        inbox.shown = shown;
-        return;
-    };
+    let Some((entity, shown, words)) = incoming.news(slot, epoch, lane, value) else { return };
     let mut removed = Vec::new();
-    let mut old = parts(&shown);
+    let mut old = parts(shown);
     for (component, new) in batches.lanes.get(lane).into_iter().flatten().zip(parts(words)) {
         let old = old.next().flatten();
         match new {
@@ -265,10 +252,7 @@ fn batch_lane(
             _ => {}
         }
     }
-    shown.clear();
-    shown.extend_from_slice(words);
-    inbox.shown = shown;
-    inbox.applied = Some(value);
+    incoming.show(slot, lane, value);
     for component in removed {
         // What came before it must not come after it.
         flush(world, incoming, batches, component);

@@ -1,10 +1,12 @@
-//! What a connection sent: values by slot, incarnation, lane and tick.
+//! What a connection sent: who is in which slot, and values by lane, slot and tick.
 //!
 //! Decoding a chunk is all or nothing for the world: a bad one changes no entity. Values stay until the sender can no
 //! longer refer to them. A slot's earlier incarnations stay a while too, so that a datagram that was overtaken by a despawn
-//! still decodes, to be dropped.
+//! still decodes, to be dropped. A value belongs to a slot and a tick, whatever incarnation it was said of: a sender has but
+//! one.
 
 mod lane;
+mod slots;
 
 use bevy::platform::collections::{HashMap, HashSet};
 use bevy::prelude::*;
@@ -12,6 +14,7 @@ use slipstream_connection::NetworkId;
 use slipstream_wire::{Baseline, BitReader, Tick, WireError};
 
 use self::lane::LaneInbox;
+use self::slots::{HeardSlots, Place};
 use crate::error::RecordError;
 use crate::record::{
     ANNOUNCED_GAP_K, COUNT_BITS, EPOCH_BITS, GAP_K, GENERATION_K, Head, TERM_BITS, lane_bits, read_body, read_tick,
@@ -23,6 +26,8 @@ use crate::slots::Slots;
 const MAX_SLOT: u64 = 1 << 22;
 /// The most incarnations kept of one slot.
 const MAX_INCARNATIONS: usize = 4;
+/// A slot that is empty for so many ticks is forgotten: what was said of it is not on its way any more.
+const FORGET_TICKS: i32 = 1024;
 
 /// Who speaks: the server of everything, or a client of what it owns.
 pub(crate) enum Speaker<'a> {
@@ -53,7 +58,7 @@ pub(crate) enum Change {
 }
 
 /// One stay of one entity in a slot, as far as this connection knows.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Incarnation {
     /// Where an owner speaks, its whole term.
     pub(crate) generation: u32,
@@ -63,21 +68,67 @@ pub(crate) struct Incarnation {
     since: Tick,
     /// At most one incarnation of a slot has an entity.
     pub(crate) entity: Option<Entity>,
-    pub(crate) lanes: Vec<LaneInbox>,
 }
 
 /// What is known of one slot.
 #[derive(Debug, Default)]
 struct SlotInbox {
-    incarnations: Vec<Incarnation>,
+    newest: Option<Incarnation>,
+    /// Those before it, oldest first.
+    earlier: Vec<Incarnation>,
     /// The newest tick at which the slot was said to be empty: whatever was announced up to then is gone.
     vanished: Option<Tick>,
+}
+
+impl SlotInbox {
+    /// Newest first.
+    #[inline]
+    fn incarnations(&self) -> impl Iterator<Item = &Incarnation> {
+        self.newest.iter().chain(self.earlier.iter().rev())
+    }
+
+    #[inline]
+    fn incarnations_mut(&mut self) -> impl Iterator<Item = &mut Incarnation> {
+        self.newest.iter_mut().chain(self.earlier.iter_mut().rev())
+    }
+
+    /// The incarnation whose entity is in the world.
+    fn present(&self) -> Option<&Incarnation> {
+        self.incarnations().find(|known| known.entity.is_some())
+    }
+
+    /// Adds one; of too many the oldest without an entity goes.
+    fn push(&mut self, incarnation: Incarnation) {
+        self.earlier.extend(self.newest.replace(incarnation));
+        if self.earlier.len() >= MAX_INCARNATIONS
+            && let Some(oldest) = self.earlier.iter().position(|known| known.entity.is_none())
+        {
+            self.earlier.remove(oldest);
+        }
+    }
+
+    fn remove(&mut self, epoch: u8) {
+        self.earlier.retain(|known| known.epoch != epoch);
+        if self.newest.as_ref().is_some_and(|known| known.epoch == epoch) {
+            self.newest = self.earlier.pop();
+        }
+    }
+
+    /// Whether nothing was heard of an entity in it for long.
+    fn is_forgotten(&self, now: Tick) -> bool {
+        let since = self.incarnations().map(|known| known.since).chain(self.vanished);
+        self.present().is_none() && since.map(|since| now.since(since)).min().is_none_or(|age| age > FORGET_TICKS)
+    }
 }
 
 /// A connection's received state.
 #[derive(Component, Debug, Default)]
 pub(crate) struct Incoming {
-    slots: HashMap<u32, SlotInbox>,
+    heard: HeardSlots,
+    /// By dense index.
+    slots: Vec<SlotInbox>,
+    /// By lane.
+    lanes: Vec<LaneInbox>,
     /// On a server: the slots that the connection owns or owned.
     pub(crate) granted: HashSet<u32>,
     pub(crate) newest_tick: Option<Tick>,
@@ -90,6 +141,8 @@ pub(crate) struct Incoming {
     /// When everything was asked for anew.
     pub(crate) reset_requested: Option<core::time::Duration>,
     scratch: Vec<u32>,
+    /// When was last looked which slots are forgotten.
+    looked: Option<Tick>,
 }
 
 /// The slot that a gap leads to.
@@ -132,6 +185,9 @@ impl Incoming {
     ) -> Result<(), RecordError> {
         let mut reader = BitReader::new(bytes);
         let now = read_tick(self.newest_tick, &mut reader)?;
+        if self.lanes.len() != registry.lanes.len() {
+            self.lanes.resize_with(registry.lanes.len(), LaneInbox::default);
+        }
         let mut next_slot = 0;
         while reader.read_bool()? {
             let slot = read_slot(&mut next_slot, ANNOUNCED_GAP_K, &mut reader)?;
@@ -142,6 +198,7 @@ impl Incoming {
         }
         if self.newest_tick.is_none_or(|newest| now.is_newer_than(newest)) {
             self.newest_tick = Some(now);
+            self.forget_empty(now);
         }
         Ok(())
     }
@@ -160,7 +217,7 @@ impl Incoming {
         }
         if !reader.read_bool()? {
             let freezes = reader.read_bool()?;
-            let vanished = &mut self.slots.entry(slot).or_default().vanished;
+            let vanished = &mut self.slot_mut(slot).vanished;
             if vanished.is_none_or(|at| now.is_newer_than(at)) {
                 *vanished = Some(now);
             }
@@ -169,12 +226,13 @@ impl Incoming {
         }
         let generation = reader.read_exp_golomb(GENERATION_K)? as u32;
         let epoch = reader.read_bits(EPOCH_BITS)? as u8;
-        self.announce(now, slot, generation, epoch, registry.lanes.len());
+        self.announce(now, slot, generation, epoch);
         changes.push(Change::Appear { slot, epoch });
         for (index, lane) in registry.lanes.iter().enumerate() {
             if reader.read_bool()? {
                 let head = Head::read(lane.continues_motion, reader)?;
-                self.decode_record(now, (slot, index), (epoch, true), head, reader, registry, changes)?;
+                let place = self.heard.get(slot);
+                self.decode_record(now, (slot, index), place, (epoch, true), head, reader, registry, changes)?;
             }
         }
         Ok(())
@@ -198,10 +256,13 @@ impl Incoming {
         for _ in 0..count {
             let slot = read_slot(&mut next_slot, GAP_K, reader)?;
             let (epoch, heeded) = match speaker {
-                Speaker::Server => (self.subject(now, slot)?, true),
+                Speaker::Server => {
+                    let place = self.heard.get(slot);
+                    (self.subject(now, slot, place)?, true)
+                }
                 Speaker::Owner { connection, slots } => {
                     let term = reader.read_bits(TERM_BITS)? as u8;
-                    (term, self.heeds(now, slot, term, (*connection, slots), registry)?)
+                    (term, self.heeds(now, slot, term, (*connection, slots))?)
                 }
             };
             if matches!(speaker, Speaker::Owner { .. }) && lane.options.direction != Direction::FromOwner {
@@ -213,79 +274,110 @@ impl Incoming {
             let Some(head) = head else {
                 return Err(WireError::Malformed { what: "first record of a section, which must have a head" }.into());
             };
-            self.decode_record(now, (slot, index), (epoch, heeded), head, reader, registry, changes)?;
+            let place = self.heard.get(slot);
+            self.decode_record(now, (slot, index), place, (epoch, heeded), head, reader, registry, changes)?;
         }
         Ok(())
     }
 
-    /// Reads one lane's value into its inbox: `place` is slot and lane.
+    /// Reads one lane's value into its inbox.
+    #[expect(clippy::too_many_arguments, reason = "all of it is what a record is about")]
+    #[inline]
     fn decode_record(
         &mut self,
         now: Tick,
-        place: (u32, usize),
+        (slot, index): (u32, usize),
+        place: Option<Place>,
         (epoch, heeded): (u8, bool),
         head: Head,
         reader: &mut BitReader,
         registry: &Registry,
         changes: &mut Vec<Change>,
     ) -> Result<(), RecordError> {
-        let (slot, index) = place;
         let Some(lane) = registry.lanes.get(index) else { return Ok(()) };
+        let known = place.zip(self.lanes.get_mut(index));
         let value = now - head.value_age;
-        let mut words = core::mem::take(&mut self.scratch);
+        let words = &mut self.scratch;
         words.clear();
-        let inbox = self.incarnation(slot, epoch).and_then(|incarnation| incarnation.lanes.get_mut(index));
         let mut oldest = None;
         let mut baseline = None;
         if head.baseline_age > 0 {
             let missing = RecordError::MissingBaseline { slot, lane: index };
             let at = value - head.baseline_age;
-            let Some(inbox) = &inbox else { return Err(missing) };
-            let Some(old) = inbox.at(at) else { return Err(missing) };
+            let Some((place, inbox)) = &known else { return Err(missing) };
+            let Some(old) = inbox.at(*place, at) else { return Err(missing) };
             oldest = Some(at);
             let mut found = Baseline::new(old, head.baseline_age);
             if head.earlier_age > 0 {
-                let Some(earlier) = inbox.at(at - head.earlier_age) else { return Err(missing) };
-                oldest = Some(at - head.earlier_age);
+                let at = at - head.earlier_age;
+                let Some(earlier) = inbox.at(*place, at) else { return Err(missing) };
+                oldest = Some(at);
                 found.earlier = Some((earlier, head.earlier_age));
             }
             baseline = Some(found);
         }
-        let read = read_body(&registry.components, lane, baseline, reader, &mut words);
-        if read.is_ok()
-            && let Some(inbox) = inbox
-        {
-            inbox.store(now, value, &words, oldest);
+        read_body(&registry.components, lane, baseline, reader, words)?;
+        if let Some((place, inbox)) = known {
+            inbox.store(now, place, value, words, oldest, |position| self.heard.dense(position));
             if heeded {
                 changes.push(Change::Lane { slot, epoch, lane: index, value });
             }
         }
-        self.scratch = words;
-        read
+        Ok(())
+    }
+
+    /// What is known of a slot.
+    #[inline]
+    fn slot(&self, slot: u32) -> Option<&SlotInbox> {
+        self.slots.get(self.heard.get(slot)?.dense as usize)
+    }
+
+    /// The same, and from here on something is.
+    fn slot_mut(&mut self, slot: u32) -> &mut SlotInbox {
+        let dense = self.heard.insert(slot).dense as usize;
+        if self.slots.len() <= dense {
+            self.slots.resize_with(dense + 1, SlotInbox::default);
+        }
+        &mut self.slots[dense]
+    }
+
+    /// Forgets slots that have been empty for long.
+    fn forget_empty(&mut self, now: Tick) {
+        if self.looked.is_some_and(|looked| now.since(looked) < FORGET_TICKS) {
+            return;
+        }
+        self.looked = Some(now);
+        let empty = |(_, place): &(u32, Place)| {
+            self.slots.get(place.dense as usize).is_none_or(|inbox| inbox.is_forgotten(now))
+        };
+        let forgotten: Vec<(u32, Place)> = self.heard.iter().filter(empty).collect();
+        for (_, place) in forgotten {
+            self.heard.remove(place);
+            if let Some(inbox) = self.slots.get_mut(place.dense as usize) {
+                *inbox = SlotInbox::default();
+            }
+            for lane in &mut self.lanes {
+                lane.forget(place);
+            }
+        }
     }
 
     /// The server announced an entity: a new incarnation, unless this one is known or already superseded.
-    fn announce(&mut self, now: Tick, slot: u32, generation: u32, epoch: u8, lanes: usize) {
-        let inbox = self.slots.entry(slot).or_default();
-        let known = inbox.incarnations.iter().any(|known| known.epoch == epoch && known.generation == generation);
+    fn announce(&mut self, now: Tick, slot: u32, generation: u32, epoch: u8) {
+        let inbox = self.slot_mut(slot);
+        let known = inbox.incarnations().any(|known| known.epoch == epoch && known.generation == generation);
         let overtaken = inbox.vanished.is_some_and(|at| !now.is_newer_than(at))
-            || inbox.incarnations.last().is_some_and(|last| last.since.is_newer_than(now));
-        if known || overtaken {
-            return;
-        }
-        let lanes = (0..lanes).map(|_| LaneInbox::default()).collect();
-        inbox.incarnations.push(Incarnation { generation, epoch, since: now, entity: None, lanes });
-        if inbox.incarnations.len() > MAX_INCARNATIONS
-            && let Some(oldest) = inbox.incarnations.iter().position(|known| known.entity.is_none())
-        {
-            inbox.incarnations.remove(oldest);
+            || inbox.newest.is_some_and(|newest| newest.since.is_newer_than(now));
+        if !known && !overtaken {
+            inbox.push(Incarnation { generation, epoch, since: now, entity: None });
         }
     }
 
     /// The incarnation that an update of tick `now` speaks of, by its epoch.
-    fn subject(&self, now: Tick, slot: u32) -> Result<u8, RecordError> {
-        let incarnations = self.slots.get(&slot).map(|inbox| inbox.incarnations.as_slice()).unwrap_or_default();
-        let known = incarnations.iter().rev().find(|known| !known.since.is_newer_than(now));
+    #[inline]
+    fn subject(&self, now: Tick, slot: u32, place: Option<Place>) -> Result<u8, RecordError> {
+        let inbox = place.and_then(|place| self.slots.get(place.dense as usize));
+        let known = inbox.and_then(|inbox| inbox.incarnations().find(|known| !known.since.is_newer_than(now)));
         known.map(|known| known.epoch).ok_or(RecordError::UnknownSlot { slot })
     }
 
@@ -297,7 +389,6 @@ impl Incoming {
         slot: u32,
         term: u8,
         (connection, slots): (Entity, &Slots),
-        registry: &Registry,
     ) -> Result<bool, RecordError> {
         // Its slot is known to the server without an announcement.
         let Some(entry) = slots.get(slot) else { return Err(RecordError::UnknownSlot { slot }) };
@@ -307,44 +398,43 @@ impl Incoming {
         } else if !self.granted.contains(&slot) {
             return Err(RecordError::NotAuthorised { slot, lane: 0 });
         }
-        let incarnations = &mut self.slots.entry(slot).or_default().incarnations;
-        let place = incarnations.iter().position(|known| known.epoch == term);
-        let known = place.and_then(|place| incarnations.get(place));
-        if known.is_some_and(|known| !heeded || (known.generation == entry.term && known.entity == entry.entity)) {
+        let entity = entry.entity.filter(|_| heeded);
+        let generation = if heeded { entry.term } else { u32::MAX };
+        let inbox = self.slot_mut(slot);
+        let known = inbox.incarnations().find(|known| known.epoch == term);
+        if known.is_some_and(|known| !heeded || (known.generation == generation && known.entity == entity)) {
             return Ok(heeded);
         }
-        if let Some(place) = place {
-            incarnations.remove(place);
-        }
+        inbox.remove(term);
         if heeded {
-            for known in incarnations.iter_mut() {
+            for known in inbox.incarnations_mut() {
                 known.entity = None;
             }
         }
-        if incarnations.len() >= MAX_INCARNATIONS {
-            incarnations.remove(0);
+        inbox.push(Incarnation { generation, epoch: term, since: now, entity });
+        if heeded {
+            // What it showed may be another's.
+            self.clear_shown(slot);
         }
-        let lanes = (0..registry.lanes.len()).map(|_| LaneInbox::default()).collect();
-        let entity = entry.entity.filter(|_| heeded);
-        let generation = if heeded { entry.term } else { u32::MAX };
-        incarnations.push(Incarnation { generation, epoch: term, since: now, entity, lanes });
         Ok(heeded)
     }
 
+    #[inline]
     pub(crate) fn incarnation(&mut self, slot: u32, epoch: u8) -> Option<&mut Incarnation> {
-        self.slots.get_mut(&slot)?.incarnations.iter_mut().rev().find(|incarnation| incarnation.epoch == epoch)
+        let dense = self.heard.get(slot)?.dense as usize;
+        self.slots.get_mut(dense)?.incarnations_mut().find(|incarnation| incarnation.epoch == epoch)
     }
 
     /// The incarnation whose entity is in the world.
     pub(crate) fn present(&self, slot: u32) -> Option<&Incarnation> {
-        self.slots.get(&slot)?.incarnations.iter().find(|known| known.entity.is_some())
+        self.slot(slot)?.present()
     }
 
     /// The slot's newest incarnation is `epoch`'s, and not gone: a spawn may arrive once more after its despawn.
     pub(crate) fn is_current(&self, slot: u32, epoch: u8) -> bool {
-        let Some(inbox) = self.slots.get(&slot) else { return false };
+        let Some(inbox) = self.slot(slot) else { return false };
         let stays = |since: Tick| inbox.vanished.is_none_or(|at| since.is_newer_than(at));
-        inbox.incarnations.last().is_some_and(|last| last.epoch == epoch && stays(last.since))
+        inbox.newest.is_some_and(|newest| newest.epoch == epoch && stays(newest.since))
     }
 
     /// Whether the slot holds an entity that was announced at tick `at` or before.
@@ -359,16 +449,52 @@ impl Incoming {
 
     /// Takes the entity that was announced at tick `at` or before.
     pub(crate) fn take_vanished(&mut self, slot: u32, at: Tick) -> Option<(NetworkId, Entity)> {
-        let incarnations = &mut self.slots.get_mut(&slot)?.incarnations;
-        let known = incarnations.iter_mut().find(|known| known.entity.is_some() && !known.since.is_newer_than(at))?;
-        Some((NetworkId { slot, generation: known.generation }, known.entity.take()?))
+        let dense = self.heard.get(slot)?.dense as usize;
+        let gone = |known: &&mut Incarnation| known.entity.is_some() && !known.since.is_newer_than(at);
+        let known = self.slots.get_mut(dense)?.incarnations_mut().find(gone)?;
+        let (generation, entity) = (known.generation, known.entity.take()?);
+        self.clear_shown(slot);
+        Some((NetworkId { slot, generation }, entity))
     }
 
     /// The entity in a slot, and what a lane of it shows.
     pub(crate) fn shown(&self, slot: u32, lane: usize) -> Option<(Entity, Vec<u32>)> {
-        let known = self.present(slot)?;
-        let lane = known.lanes.get(lane).filter(|lane| lane.applied.is_some())?;
-        Some((known.entity?, lane.shown.clone()))
+        let entity = self.present(slot)?.entity?;
+        let (place, inbox) = (self.heard.get(slot)?, self.lanes.get(lane)?);
+        inbox.applied(place)?;
+        Some((entity, inbox.shown(place).to_vec()))
+    }
+
+    /// The slot shows nothing any more: another entity is in it.
+    pub(crate) fn clear_shown(&mut self, slot: u32) {
+        if let Some(place) = self.heard.get(slot) {
+            for lane in &mut self.lanes {
+                lane.clear_shown(place);
+            }
+        }
+    }
+
+    /// A lane's value that its entity does not show yet, nor a newer one: the entity, and its values before and now.
+    #[inline]
+    pub(crate) fn news(&self, slot: u32, epoch: u8, lane: usize, value: Tick) -> Option<(Entity, &[u32], &[u32])> {
+        let place = self.heard.get(slot)?;
+        let known = self.slots.get(place.dense as usize)?.incarnations().find(|known| known.epoch == epoch)?;
+        let (entity, inbox) = (known.entity?, self.lanes.get(lane)?);
+        if inbox.applied(place).is_some_and(|applied| !value.is_newer_than(applied)) {
+            return None;
+        }
+        // A newer baseline may have let it go within this frame: what it was coded for comes after it.
+        Some((entity, inbox.shown(place), inbox.at(place, value)?))
+    }
+
+    /// A lane's entity shows a value from here on.
+    #[inline]
+    pub(crate) fn show(&mut self, slot: u32, lane: usize, value: Tick) {
+        let Some((place, inbox)) = self.heard.get(slot).zip(self.lanes.get_mut(lane)) else { return };
+        let Some(words) = inbox.at(place, value) else { return };
+        self.scratch.clear();
+        self.scratch.extend_from_slice(words);
+        inbox.show(place, value, &self.scratch);
     }
 
     /// Notes what a lane refers to: (slot, lane).
@@ -393,30 +519,20 @@ impl Incoming {
 
     /// The slots whose entities were announced at tick `at` or before, and not since.
     pub(crate) fn announced_until(&self, at: Tick) -> Vec<u32> {
-        self.slots.keys().copied().filter(|slot| self.will_vanish(*slot, at)).collect()
+        self.heard.iter().map(|(slot, _)| slot).filter(|slot| self.will_vanish(*slot, at)).collect()
     }
 
-    /// Takes the entity, and what its lanes show, from the slot's earlier incarnations.
-    pub(crate) fn take_earlier(
-        &mut self,
-        slot: u32,
-        epoch: u8,
-    ) -> Option<(Entity, u32, Vec<(Option<Tick>, Vec<u32>)>)> {
-        let earlier = self
-            .slots
-            .get_mut(&slot)?
-            .incarnations
-            .iter_mut()
-            .filter(|known| known.epoch != epoch)
-            .find(|known| known.entity.is_some())?;
-        let entity = earlier.entity.take()?;
-        let shown = earlier.lanes.iter_mut().map(|lane| (lane.applied.take(), core::mem::take(&mut lane.shown)));
-        Some((entity, earlier.generation, shown.collect()))
+    /// Takes the entity from the slot's earlier incarnations, with the generation that it was of.
+    pub(crate) fn take_earlier(&mut self, slot: u32, epoch: u8) -> Option<(Entity, u32)> {
+        let dense = self.heard.get(slot)?.dense as usize;
+        let mut others = self.slots.get_mut(dense)?.incarnations_mut().filter(|known| known.epoch != epoch);
+        let earlier = others.find(|known| known.entity.is_some())?;
+        Some((earlier.entity.take()?, earlier.generation))
     }
 
     /// All entities that this connection brought here, for when it ends.
     pub(crate) fn entities(&self) -> impl Iterator<Item = Entity> {
-        self.slots.values().flat_map(|inbox| &inbox.incarnations).filter_map(|incarnation| incarnation.entity)
+        self.slots.iter().flat_map(SlotInbox::incarnations).filter_map(|incarnation| incarnation.entity)
     }
 }
 

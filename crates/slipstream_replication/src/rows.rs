@@ -63,7 +63,9 @@ impl Rows {
             for (index, (row, words)) in self.lengths.iter().zip(words.chunks_exact_mut(length)).enumerate() {
                 let (row, start) = (*row as usize, index * self.stride);
                 if row <= self.stride {
-                    words[..row].copy_from_slice(&self.words[start..start + row]);
+                    // Indices that are new have no words yet, nor a length.
+                    let kept = self.words.get(start..start + row).unwrap_or_default();
+                    words[..kept.len()].copy_from_slice(kept);
                 } else if row <= length
                     && let Some(long) = self.long.remove(&(index as u32))
                 {
@@ -90,6 +92,8 @@ mod tests {
         rows.set(0, &[7, 8, 9]);
         assert_eq!((rows.get(3), rows.get(0), rows.get(5)), (&[1, 2][..], &[7, 8, 9][..], &long[..]));
         assert!(rows.get(1).is_empty() && rows.get(99).is_empty());
+        rows.set(9, &[1; 10]);
+        assert_eq!((rows.get(3), rows.get(9)), (&[1, 2][..], &[1; 10][..]));
         rows.set(5, &[4]);
         rows.clear(3);
         assert_eq!((rows.get(5), rows.get(3)), (&[4][..], &[][..]));

@@ -13,16 +13,16 @@ use crate::view::PAGE;
 /// Segments of one page in one bucket. Values come page by page in the order of slots, so there are one or two; what a
 /// peer sends in another order must not make looking for them slow.
 const MAX_SEGMENTS: u32 = 64;
-/// The most buckets kept for others.
-const MAX_SPARE: usize = 2;
+/// The most buckets kept for others: several go at once, one is needed a tick.
+const MAX_SPARE: usize = 24;
 
 /// Values of slots of one page, ascending by slot, all of one length and tick.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Segment {
-    pub(crate) page: u32,
+    page: u32,
     /// A bit for each slot.
     pub(crate) mask: u32,
-    pub(crate) tick: Tick,
+    tick: Tick,
     start: u32,
     stride: u32,
     /// The one before it of the same page, plus one; 0 where it is the first.
@@ -37,7 +37,7 @@ pub(crate) struct Bucket {
     pub(crate) tick: Tick,
     /// By page, its last segment, plus one.
     heads: Vec<u32>,
-    pub(crate) segments: Vec<Segment>,
+    segments: Vec<Segment>,
     words: Vec<u32>,
 }
 
@@ -55,9 +55,25 @@ impl Bucket {
         }
     }
 
+    #[inline]
+    pub(crate) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Slot, tick and words of every value.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (u32, Tick, &[u32])> {
+        self.segments.iter().flat_map(move |segment| {
+            let slots = (0..PAGE).filter(|bit| segment.mask & (1 << bit) != 0);
+            let ranked = slots.enumerate();
+            ranked.filter_map(|(rank, bit)| {
+                Some((segment.page * PAGE + bit, segment.tick, self.row(segment, rank as u32)?))
+            })
+        })
+    }
+
     /// The `rank`th value of a segment.
     #[inline]
-    pub(crate) fn row(&self, segment: &Segment, rank: u32) -> Option<&[u32]> {
+    fn row(&self, segment: &Segment, rank: u32) -> Option<&[u32]> {
         let start = (segment.start + rank * segment.stride) as usize;
         self.words.get(start..start + segment.stride as usize)
     }
@@ -81,7 +97,8 @@ impl Bucket {
             self.heads.resize(page as usize + 1, 0);
         }
         let before = self.heads[page as usize];
-        let count = (before as usize).checked_sub(1).and_then(|last| self.segments.get(last)).map_or(0, |last| last.count);
+        let count =
+            (before as usize).checked_sub(1).and_then(|last| self.segments.get(last)).map_or(0, |last| last.count);
         if count >= MAX_SEGMENTS {
             return false;
         }
@@ -139,16 +156,14 @@ impl TickLog {
         self.buckets.front()
     }
 
-    pub(crate) fn newest(&self) -> Option<&Bucket> {
-        self.buckets.back()
+    pub(crate) fn len(&self) -> usize {
+        self.buckets.len()
     }
 
     /// Lets go of the oldest bucket. Its memory is used again.
     pub(crate) fn drop_oldest(&mut self) {
-        if let Some(bucket) = self.buckets.pop_front()
-            && self.spare.len() < MAX_SPARE
-        {
-            self.spare.push(bucket);
+        if let Some(bucket) = self.buckets.pop_front() {
+            self.recycle(bucket);
         }
     }
 

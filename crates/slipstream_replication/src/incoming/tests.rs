@@ -149,7 +149,8 @@ fn decode(
 fn health(incoming: &mut Incoming, changes: &[Change]) -> Vec<(u32, Tick, u32)> {
     let lanes = changes.iter().filter_map(|change| match change {
         Change::Lane { slot, epoch, lane: 0, value } => {
-            let words = incoming.incarnation(*slot, *epoch)?.lanes[0].at(*value)?;
+            incoming.incarnation(*slot, *epoch)?;
+            let words = incoming.lanes[0].at(incoming.heard.get(*slot)?, *value)?;
             Some((*slot, *value, words.last().copied()?))
         }
         _ => None,
@@ -267,7 +268,7 @@ fn no_incarnation_with_an_entity_is_dropped_for_want_of_room() {
         }
     }
     assert_eq!(incoming.entities().collect::<Vec<_>>(), [entity]);
-    assert!(incoming.take_earlier(0, 20).is_some_and(|(earlier, ..)| earlier == entity));
+    assert!(incoming.take_earlier(0, 20).is_some_and(|(earlier, _)| earlier == entity));
 }
 
 /// A registry whose lane 0 is the owner's to tell, and the slots of a world where `owner` owns slot 0.

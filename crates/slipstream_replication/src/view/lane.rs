@@ -123,9 +123,7 @@ impl ViewedLane {
         if self.has(HAS_BASELINE) && !value.is_newer_than(self.baseline) {
             return;
         }
-        if age(journal.tick, value) >= journal.depth()
-            && journal.at(place.0, place.1, value).is_none()
-        {
+        if age(journal.tick, value) >= journal.depth() && journal.at(place.0, place.1, value).is_none() {
             return;
         }
         if self.has(HAS_BASELINE) {
