@@ -17,6 +17,7 @@ mod model;
 mod mutate;
 mod over_renet;
 mod ownership;
+mod priority;
 mod quantised;
 mod reconnect;
 mod references;

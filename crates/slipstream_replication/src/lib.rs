@@ -57,6 +57,7 @@ mod lifecycle;
 mod news;
 mod ownership;
 mod plugin;
+mod priority;
 mod record;
 mod registration;
 mod registry;
@@ -83,6 +84,7 @@ pub use interest::{
     Vicinity, Viewpoint,
 };
 pub use plugin::ReplicationPlugin;
+pub use priority::{DefaultPriorityWeights, Priorities, PriorityWeights};
 pub use registration::{AppReplicateExt, Registration};
 pub use registry::{Direction, MAX_LANES};
 pub use replicated::{Importance, OwnedBy, Remote, RemoteTick, Replicated, Slot, VisibleTo};

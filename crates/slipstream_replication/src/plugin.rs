@@ -10,6 +10,7 @@ use crate::interest::InterestPlugin;
 use crate::journal::{Journal, open_journal, review_depth, seal_journal};
 use crate::lifecycle::{close_view, open_view};
 use crate::ownership::{follow_ownership, lose_control, send_owned, stop_sending_owned, take_control};
+use crate::priority::DefaultPriorityWeights;
 use crate::registration::AppReplicateExt;
 use crate::registry::Registry;
 use crate::replicated::OwnedBy;
@@ -36,6 +37,7 @@ impl Plugin for ReplicationPlugin {
             .init_resource::<Slots>()
             .init_resource::<Arena>()
             .init_resource::<Batches>()
+            .init_resource::<DefaultPriorityWeights>()
             .init_resource::<EntityMap>();
         app.register_system_channel(
             channels::RECORDS,

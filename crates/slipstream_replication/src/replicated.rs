@@ -22,6 +22,8 @@ pub struct Remote;
 pub struct RemoteTick(pub Tick);
 
 /// How much an entity's state matters where bandwidth is short: twice the importance waits half as long. Default 1.
+///
+/// An importance that is negative or not a number counts as 0, one above a million as a million.
 #[derive(Component, Debug, Clone, Copy, PartialEq)]
 pub struct Importance(pub f32);
 

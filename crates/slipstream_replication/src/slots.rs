@@ -7,6 +7,7 @@ use slipstream_connection::{Connection, EntityMap, NetworkId, NetworkRole, Role}
 use slipstream_simulation::Owner;
 
 use crate::journal::Journal;
+use crate::priority::factor;
 use crate::replicated::{Importance, OwnedBy, Replicated, Slot, VisibleTo};
 
 /// One slot's entity and what packing asks of it.
@@ -154,7 +155,7 @@ pub(crate) fn note_slot_options(
         let Some(entry) = slots.entries.get_mut(slot.index as usize) else { continue };
         let owner = owner.map(|owner| owner.0);
         let term = owned_by.map_or(entry.term, |owned_by| owned_by.term);
-        entry.importance = importance.0.max(0.0);
+        entry.importance = factor(importance.0);
         if entry.visible != *visible || entry.owner != owner || entry.term != term {
             entry.visible = visible.clone();
             (entry.owner, entry.term) = (owner, term);

@@ -18,8 +18,10 @@ use crate::arena::{Arena, Body};
 use crate::interest::{Audience, Interest, Surroundings};
 use crate::journal::Journal;
 use crate::news::News;
+use crate::priority::{DefaultPriorityWeights, Priorities, PriorityWeights, Weights, resolve_factors};
 use crate::record::Head;
 use crate::registry::{Direction, LaneOptions, Registry};
+use crate::replicated::Slot;
 use crate::requests::tell_all_announced;
 use crate::slots::Slots;
 
@@ -49,6 +51,9 @@ pub(super) struct Viewer<'a> {
     pub(super) connection: Entity,
     pub(super) interest: &'a Interest,
     pub(super) surroundings: &'a Surroundings,
+    pub(super) weights: Weights,
+    /// The connection's own factors by slot, ascending.
+    pub(super) factors: &'a [(u32, f32)],
 }
 
 /// Memory that a view uses again in each tick.
@@ -66,13 +71,27 @@ pub(super) struct PackScratch {
 
 /// Brings each connection's view up to date and sends what fits.
 pub(crate) fn pack_connections(
-    mut views: Query<(Entity, &mut View, &Interest, &mut Endpoint, &mut ReplicationStats), With<Connected>>,
+    mut views: Query<
+        (
+            Entity,
+            &mut View,
+            &Interest,
+            &mut Endpoint,
+            &mut ReplicationStats,
+            Option<&PriorityWeights>,
+            Option<&mut Priorities>,
+        ),
+        With<Connected>,
+    >,
+    entities: Query<Option<&Slot>>,
     registry: Res<Registry>,
     surroundings: Res<Surroundings>,
+    weights: Res<DefaultPriorityWeights>,
     role: Res<NetworkRole>,
     mut journal: ResMut<Journal>,
     mut slots: ResMut<Slots>,
     mut arena: ResMut<Arena>,
+    mut factors: Local<Vec<(u32, f32)>>,
 ) {
     arena.open(registry.lanes.len());
     let client = role.0 == Role::Client;
@@ -82,9 +101,14 @@ pub(crate) fn pack_connections(
     let journal = &mut *journal;
     let arena = &mut *arena;
     let (news, seal) = (core::mem::take(&mut journal.news), journal.seals());
-    for (connection, mut view, interest, mut endpoint, mut stats) in &mut views {
+    for (connection, mut view, interest, mut endpoint, mut stats, own_weights, priorities) in &mut views {
+        factors.clear();
+        if let Some(priorities) = priorities {
+            resolve_factors(priorities, &entities, &mut factors);
+        }
+        let weights = own_weights.unwrap_or(&weights.0).resolve();
+        let viewer = Viewer { connection, interest, surroundings: &surroundings, weights, factors: &factors };
         if !client {
-            let viewer = Viewer { connection, interest, surroundings: &surroundings };
             view.review(&viewer, &registry, &mut slots, journal);
         }
         let mut shared = Shared {
@@ -98,7 +122,6 @@ pub(crate) fn pack_connections(
             now,
             continues_motion,
         };
-        let viewer = Viewer { connection, interest, surroundings: &surroundings };
         view.pack(&viewer, &mut endpoint, &mut shared);
         if let Some(tick) = view.finish_reset() {
             tell_all_announced(&mut endpoint, tick);

@@ -9,6 +9,7 @@ use super::pack::{PackScratch, Shared, Viewer, encode};
 use super::{Phase, View, ViewedEntity};
 use crate::record::Head;
 use crate::registry::{Direction, LaneOptions};
+use crate::slots::Slots;
 
 /// A guess at an entry's own bits besides its records, for the budget.
 const ANNOUNCEMENT_BITS: usize = 24;
@@ -17,6 +18,24 @@ const HEAD_BITS: usize = 6;
 const UPDATE_BITS: usize = 4;
 /// No entity takes fewer, but for few.
 const LEAST_BITS: usize = 16;
+
+impl Viewer<'_> {
+    /// How much the entity in a slot matters to the connection, however long it has waited.
+    fn worth(&self, slot: u32, slots: &Slots) -> f32 {
+        let importance = slots.get(slot).map_or(1.0, |entry| entry.importance);
+        let weight = self.surroundings.weight(slot, self.connection, self.interest, &self.weights, slots);
+        importance * weight * self.factor(slot)
+    }
+
+    /// The connection's own factor.
+    fn factor(&self, slot: u32) -> f32 {
+        if self.factors.is_empty() {
+            return 1.0;
+        }
+        let place = self.factors.binary_search_by_key(&slot, |(slot, _)| *slot);
+        place.map_or(1.0, |place| self.factors[place].1)
+    }
+}
 
 impl View {
     /// Sends what waits, the most urgent first, as far as the budget goes.
@@ -35,8 +54,8 @@ impl View {
         updates.clear();
         for dense in &self.waiting {
             let entity = &self.entities[*dense as usize];
-            let weight = viewer.surroundings.weight(entity.slot, viewer.connection, viewer.interest, shared.slots);
-            order.push((weight * urgency(entity, self.index.cell(entity.slot).phase, shared), *dense));
+            let worth = viewer.worth(entity.slot, shared.slots);
+            order.push((worth * urgency(entity, self.index.cell(entity.slot).phase, shared), *dense));
         }
         // Of equally urgent ones the first slot, so that a run repeats itself.
         let more_urgent = |(a, at): &(f32, u32), (b, bt): &(f32, u32)| {
@@ -226,14 +245,13 @@ fn is_due(options: &LaneOptions, slot: u32, now: Tick) -> bool {
     options.send_every <= 1 || now.get().wrapping_add(slot).is_multiple_of(options.send_every)
 }
 
-/// Importance times the ticks waited, for all connections alike; what is gone goes first, what is new before what changed.
+/// The ticks waited; what is gone goes first, what is new before what changed.
 fn urgency(entity: &ViewedEntity, phase: Phase, shared: &Shared) -> f32 {
-    let importance = shared.slots.get(entity.slot).map_or(1.0, |entry| entry.importance);
     let waited = shared.now.since(entity.waiting_since).max(0) as f32 + 1.0;
     let kind = match phase {
         Phase::Leaving => 8.0,
         Phase::Unannounced => 4.0,
         Phase::Announced | Phase::Known | Phase::Frozen => 1.0,
     };
-    kind * importance * waited
+    kind * waited
 }
