@@ -87,6 +87,18 @@ fn what_one_player_aims_at_waits_less_for_that_player_alone() {
 }
 
 #[test]
+fn what_one_player_ignores_waits_longer_for_that_player_alone() {
+    let mut crowd = Crowd::new(None);
+    let ignored = crowd.entities[..20].to_vec();
+    let connection = crowd.harness.server_connection(crowd.alice);
+    let priorities = ignored.iter().fold(Priorities::default(), |all, entity| all.with(*entity, 0.0));
+    crowd.harness.server().world_mut().entity_mut(connection).insert(priorities);
+    let [alice, bob] = crowd.staleness(&ignored);
+    assert!(alice > 1.5 * bob, "the one who ignores them is {alice} ticks behind, the other {bob}");
+    assert!(alice < 120.0, "nothing is starved: {alice} ticks");
+}
+
+#[test]
 fn a_priority_goes_with_its_entity() {
     let mut crowd = Crowd::new(None);
     let [gone, stays] = [0, 1].map(|number| crowd.entities[number]);
@@ -117,4 +129,24 @@ fn distance_matters_as_much_as_a_connection_says() {
     let far: Vec<Entity> = crowd.entities.iter().skip(1).step_by(2).copied().collect();
     let [alice, bob] = crowd.staleness(&far);
     assert!(1.5 * alice < bob, "to whom distance is nothing: {alice} ticks behind with what is far, the other {bob}");
+}
+
+#[test]
+fn the_weights_of_all_connections_may_be_changed() {
+    let mut crowd = Crowd::new(None);
+    let weights = PriorityWeights { own: 0.0, ..default() };
+    crowd.harness.server().insert_resource(DefaultPriorityWeights(weights));
+    let to_bob = crowd.harness.server_connection(crowd.bob);
+    crowd.harness.server().world_mut().entity_mut(to_bob).insert(PriorityWeights::default());
+    let owned: Vec<Entity> = crowd.entities[..20].to_vec();
+    for (number, entity) in owned.iter().enumerate() {
+        let owner = [crowd.alice, crowd.bob][number % 2];
+        let owner = crowd.harness.server_connection(owner);
+        crowd.harness.server().world_mut().entity_mut(*entity).insert(Owner(owner));
+    }
+    let of_alice: Vec<Entity> = owned.iter().step_by(2).copied().collect();
+    let of_bob: Vec<Entity> = owned.iter().skip(1).step_by(2).copied().collect();
+    let [alice, _] = crowd.staleness(&of_alice);
+    let [_, bob] = crowd.staleness(&of_bob);
+    assert!(alice > 2.0 * bob, "what is her own counts nothing: {alice} ticks behind, {bob} where it counts most");
 }

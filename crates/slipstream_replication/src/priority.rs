@@ -1,12 +1,17 @@
 //! What matters how much to whom, where bandwidth is short: weights for all connections or for one, and factors of
 //! single entities for one connection.
 
+use core::time::Duration;
+
 use bevy::prelude::*;
 
 use crate::replicated::Slot;
 
 /// The greatest importance, weight or factor.
 const GREATEST: f32 = 1e6;
+/// State is due to go first once it has waited for so much of what it may be stale: the rest is for the queue of those
+/// that are due, and for the way.
+const WAIT_SHARE: f64 = 0.75;
 
 /// What the game says something matters, as packing counts with it: nothing where that is less than nothing or no
 /// number, and a million at most.
@@ -15,7 +20,7 @@ pub(crate) fn factor(said: f32) -> f32 {
     if said > 0.0 { said.min(GREATEST) } else { 0.0 }
 }
 
-/// What makes state more urgent to a connection.
+/// What makes state more urgent to a connection, and how stale any of it may become.
 ///
 /// The urgency of an entity is its [`Importance`](crate::Importance), times one of these weights, times the
 /// connection's factor for it ([`Priorities`]), times the ticks that it has waited. So twice the importance waits half
@@ -43,18 +48,30 @@ pub struct PriorityWeights {
     /// about to go out of its sight; what lies between, in proportion. At least 1, where distance does not matter.
     /// Default 9. It counts where there is [`SpatialInterest`](crate::SpatialInterest).
     pub nearest: f32,
+    /// Nothing that a connection sees becomes staler than this, whatever its importance, as long as the budget carries
+    /// everything in that time and its own rate lets it go. Default 2 s.
+    ///
+    /// What has waited for three quarters of it goes first, oldest first. Where the budget does not suffice even for
+    /// that, all that waits takes turns with three quarters of the budget, and the rest of the budget goes by urgency.
+    pub max_staleness: Duration,
 }
 
 impl Default for PriorityWeights {
     fn default() -> Self {
-        Self { own: 4.0, nearest: 9.0 }
+        Self { own: 4.0, nearest: 9.0, max_staleness: Duration::from_secs(2) }
     }
 }
 
 impl PriorityWeights {
     /// As packing counts with them.
-    pub(crate) fn resolve(&self) -> Weights {
-        Weights { own: factor(self.own), nearest: factor(self.nearest).max(1.0) }
+    pub(crate) fn resolve(&self, tick_length: Duration) -> Weights {
+        let ticks = self.max_staleness.as_secs_f64() * WAIT_SHARE / tick_length.as_secs_f64().max(0.001);
+        Weights {
+            own: factor(self.own),
+            nearest: factor(self.nearest).max(1.0),
+            // A float beyond the range becomes the nearest integer.
+            longest_wait: (ticks as i32).max(1),
+        }
     }
 }
 
@@ -68,6 +85,8 @@ pub(crate) struct Weights {
     pub(crate) own: f32,
     /// At least 1.
     pub(crate) nearest: f32,
+    /// What has waited for more ticks than these is overdue.
+    pub(crate) longest_wait: i32,
 }
 
 /// On a connection: entities that matter more to it, or less, than to others. What its player aims at, who its player
@@ -150,6 +169,8 @@ pub(crate) fn resolve_factors(
 mod tests {
     use super::*;
 
+    const TICK: Duration = Duration::from_millis(10);
+
     fn entities<const N: usize>() -> [Entity; N] {
         let mut world = World::new();
         [(); N].map(|()| world.spawn_empty().id())
@@ -162,8 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_matters_less_for_being_near() {
-        let nearest = |nearest| PriorityWeights { nearest, ..default() }.resolve().nearest;
+    fn three_quarters_of_the_staleness_are_for_the_wait() {
+        assert_eq!(PriorityWeights::default().resolve(TICK).longest_wait, 150);
+        let staleness = |max_staleness| PriorityWeights { max_staleness, ..default() }.resolve(TICK).longest_wait;
+        assert_eq!((staleness(Duration::ZERO), staleness(Duration::MAX)), (1, i32::MAX));
+        let nearest = |nearest| PriorityWeights { nearest, ..default() }.resolve(TICK).nearest;
         assert_eq!([f32::NAN, 0.5, 1.0, 20.0].map(nearest), [1.0, 1.0, 1.0, 20.0]);
     }
 

@@ -11,8 +11,10 @@ use bevy::prelude::*;
 use slipstream_connection::{Connected, Endpoint, NetworkRole, Role};
 use slipstream_wire::Tick;
 
-use super::chunk::{Announcement, ChunkMemory, ChunkWriter, Outgoing};
+use super::chunk::{ChunkMemory, ChunkWriter};
 use super::news::Leftover;
+use super::pick::Picked;
+use super::urgency::Ranked;
 use super::{ReplicationStats, View};
 use crate::arena::{Arena, Body};
 use crate::interest::{Audience, Interest, Surroundings};
@@ -44,6 +46,8 @@ pub(super) struct Shared<'a> {
     pub(super) now: Tick,
     /// A bit for each lane whose records name an earlier value.
     pub(super) continues_motion: u64,
+    /// A bit for each lane that is not sent in every tick.
+    pub(super) rated: u64,
 }
 
 /// Whose view it is, and what decides what it shows.
@@ -59,10 +63,8 @@ pub(super) struct Viewer<'a> {
 /// Memory that a view uses again in each tick.
 #[derive(Debug, Default)]
 pub(super) struct PackScratch {
-    pub(super) order: Vec<(f32, u32)>,
-    pub(super) records: Vec<Outgoing>,
-    pub(super) announcements: Vec<Announcement>,
-    pub(super) updates: Vec<Outgoing>,
+    pub(super) order: Vec<Ranked>,
+    pub(super) picked: Picked,
     /// Pages in sight.
     seen: Vec<u32>,
     leftovers: Vec<Leftover>,
@@ -88,6 +90,7 @@ pub(crate) fn pack_connections(
     surroundings: Res<Surroundings>,
     weights: Res<DefaultPriorityWeights>,
     role: Res<NetworkRole>,
+    tick_length: Res<Time<Fixed>>,
     mut journal: ResMut<Journal>,
     mut slots: ResMut<Slots>,
     mut arena: ResMut<Arena>,
@@ -98,6 +101,8 @@ pub(crate) fn pack_connections(
     let now = journal.tick;
     let reading_on = registry.lanes.iter().enumerate().filter(|(_, lane)| lane.continues_motion);
     let continues_motion = reading_on.fold(0, |mask, (index, _)| mask | 1 << index);
+    let slow = registry.lanes.iter().enumerate().filter(|(_, lane)| lane.options.send_every > 1);
+    let rated = slow.fold(0, |mask, (index, _)| mask | 1 << index);
     let journal = &mut *journal;
     let arena = &mut *arena;
     let (news, seal) = (core::mem::take(&mut journal.news), journal.seals());
@@ -106,7 +111,7 @@ pub(crate) fn pack_connections(
         if let Some(priorities) = priorities {
             resolve_factors(priorities, &entities, &mut factors);
         }
-        let weights = own_weights.unwrap_or(&weights.0).resolve();
+        let weights = own_weights.unwrap_or(&weights.0).resolve(tick_length.timestep());
         let viewer = Viewer { connection, interest, surroundings: &surroundings, weights, factors: &factors };
         if !client {
             view.review(&viewer, &registry, &mut slots, journal);
@@ -121,6 +126,7 @@ pub(crate) fn pack_connections(
             client,
             now,
             continues_motion,
+            rated,
         };
         view.pack(&viewer, &mut endpoint, &mut shared);
         if let Some(tick) = view.finish_reset() {
@@ -222,6 +228,9 @@ impl View {
             } else {
                 self.mark_news(lane, pages, shared);
             }
+        }
+        if shared.rated != 0 {
+            self.call_rated_lanes(shared);
         }
         if budget_bits > writer.bits() && !self.waiting.is_empty() {
             let left = budget_bits - writer.bits();
