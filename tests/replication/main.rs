@@ -25,4 +25,5 @@ mod scene;
 mod slots;
 mod spawn;
 mod staleness;
+mod together;
 mod visibility;

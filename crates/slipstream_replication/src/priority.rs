@@ -93,7 +93,8 @@ pub(crate) struct Weights {
 /// talks to, the vehicle that it follows with the camera.
 ///
 /// A factor multiplies the entity's [`Importance`](crate::Importance) for this connection. One that is negative or not
-/// a number counts as 0, one above a million as a million.
+/// a number counts as 0, one above a million as a million. Of a group ([`Together`](crate::Together)) the member that
+/// matters most counts.
 ///
 /// There are at most [`Priorities::MAX`] factors: the one that was set longest ago gives way. Those of entities that
 /// are despawned go by themselves. A connection without factors costs nothing, one with some a binary search for each

@@ -4,6 +4,7 @@
 //! Baseline, flight and loss are kept per lane, so that a later pose never confirms a lost health.
 
 mod chunk;
+mod convoy;
 mod delivery;
 mod group;
 mod index;
@@ -70,7 +71,7 @@ pub(crate) enum Phase {
 pub(crate) struct ViewedEntity {
     slot: u32,
     generation: u32,
-    /// The newest spawn or despawn on its way, by the flight that carries it.
+    /// The newest spawn on its way, or the first despawn, by the flight that carries it.
     announced_by: Option<u64>,
     /// Since when the other side lacks what waits, or the last time that something was sent.
     waiting_since: Tick,

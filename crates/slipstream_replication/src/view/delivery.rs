@@ -84,7 +84,7 @@ impl View {
         }
         for entry in &flight.entries {
             if matches!(entry.kind, FlightKind::Value | FlightKind::Run) {
-                self.confirm(entry, flight.tick, journal);
+                self.confirm(entry, flight.tick, slots, journal);
                 continue;
             }
             let cell = self.index.cell(entry.slot);
@@ -100,9 +100,11 @@ impl View {
                     self.index.set_phase(entry.slot, Phase::Frozen);
                     self.entities[dense].announced_by = None;
                 }
-                // What was said last counts: it may have frozen before it was despawned.
+                // What was said last counts: it may have frozen before it was despawned. In a group it is said again
+                // and again.
                 FlightKind::Despawn
-                    if cell.phase == Phase::Leaving && self.entities[dense].announced_by == Some(flight.token) =>
+                    if cell.phase == Phase::Leaving
+                        && self.entities[dense].announced_by.is_some_and(|first| first <= flight.token) =>
                 {
                     self.forget(dense, slots, journal);
                 }
@@ -112,7 +114,7 @@ impl View {
     }
 
     /// The other side has values of one lane of one or several entities of a page.
-    fn confirm(&mut self, entry: &FlightEntry, sent: Tick, journal: &mut Journal) {
+    fn confirm(&mut self, entry: &FlightEntry, sent: Tick, slots: &Slots, journal: &mut Journal) {
         let (lane, first) = (usize::from(entry.lane), entry.slot - entry.slot % PAGE);
         let Some(place) = self.index.place(first / PAGE) else { return };
         let page = self.index.page(place);
@@ -122,6 +124,7 @@ impl View {
             let has = |bit: &u32| page.cell(*bit).dense_since(sent).is_some();
             having = bits(having).filter(has).fold(0, |mask, bit| mask | 1 << bit);
         }
+        let apart = slots.convoys.mask(first / PAGE);
         let viewed = &mut self.lanes[lane];
         let alone = viewed.confirm(place, having, entry.value, (first, lane), journal);
         for bit in bits(alone) {
@@ -132,7 +135,8 @@ impl View {
                 continue;
             }
             viewed.own(dense, slot, &self.index).confirm(entry.value, (slot, lane), journal);
-            if cell.phase == Phase::Known {
+            // What is picked with others in any case has nothing to gain from neighbours.
+            if cell.phase == Phase::Known && apart & (1 << bit) == 0 {
                 viewed.join(dense, slot, place);
             }
         }

@@ -14,7 +14,7 @@ use slipstream_wire::Tick;
 use super::chunk::{ChunkMemory, ChunkWriter};
 use super::news::Leftover;
 use super::pick::Picked;
-use super::urgency::Ranked;
+use super::urgency::{Ranked, WaitingMember};
 use super::{ReplicationStats, View};
 use crate::arena::{Arena, Body};
 use crate::interest::{Audience, Interest, Surroundings};
@@ -64,6 +64,8 @@ pub(super) struct Viewer<'a> {
 #[derive(Debug, Default)]
 pub(super) struct PackScratch {
     pub(super) order: Vec<Ranked>,
+    /// What waits of groups.
+    pub(super) members: Vec<WaitingMember>,
     pub(super) picked: Picked,
     /// Pages in sight.
     seen: Vec<u32>,

@@ -3,6 +3,7 @@
 use slipstream_wire::Tick;
 
 use super::chunk::{Announcement, Outgoing};
+use super::convoy::PickedConvoys;
 use super::pack::{Shared, Viewer, encode};
 use super::{Phase, View};
 use crate::record::Head;
@@ -21,6 +22,7 @@ pub(super) struct Picked {
     pub(super) records: Vec<Outgoing>,
     pub(super) announcements: Vec<Announcement>,
     pub(super) updates: Vec<Outgoing>,
+    pub(super) convoys: PickedConvoys,
 }
 
 impl Picked {
@@ -28,6 +30,7 @@ impl Picked {
         self.records.clear();
         self.announcements.clear();
         self.updates.clear();
+        self.convoys.clear();
     }
 }
 

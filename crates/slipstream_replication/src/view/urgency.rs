@@ -8,6 +8,9 @@
 //! waited for longer than [`PriorityWeights::max_staleness`](crate::PriorityWeights::max_staleness) allows is
 //! **overdue** and goes before all that is not, oldest first. Where more is overdue than the budget carries, that is
 //! taking turns, and importance would count for nothing; so in one tick of four urgency alone decides.
+//!
+//! A group of entities is one entry: it matters as much as the member that matters most, and has waited as long as the
+//! one that has waited longest.
 
 use core::cmp::Ordering;
 
@@ -21,14 +24,18 @@ const LEAST_BITS: usize = 16;
 /// In one tick of so many urgency decides, even between what is overdue and what is not.
 const URGENT_EVERY: u32 = 4;
 
-/// An entity that waits.
+/// An entity that waits, or a group.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ranked {
     /// Ticks that it has waited, where these are too many; else 0.
     overdue: i32,
     urgency: f32,
+    /// Of a group, its first in sight.
     slot: u32,
+    /// Meaningless for a group.
     pub(super) dense: u32,
+    /// The number of the group; 0 for an entity that is in none.
+    pub(super) convoy: u32,
 }
 
 impl Ranked {
@@ -37,6 +44,14 @@ impl Ranked {
         let urgency = other.urgency.total_cmp(&self.urgency);
         other.overdue.cmp(&self.overdue).then(urgency).then(self.slot.cmp(&other.slot))
     }
+}
+
+/// How long and for what a member of a group waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WaitingMember {
+    convoy: u32,
+    waited: i32,
+    kind: f32,
 }
 
 impl Viewer<'_> {
@@ -67,8 +82,9 @@ impl View {
         scratch: &mut PackScratch,
         shared: &Shared,
     ) {
-        let PackScratch { order, .. } = scratch;
+        let PackScratch { order, members, .. } = scratch;
         order.clear();
+        members.clear();
         let overdue = |waited: i32| if oldest_first && waited > viewer.weights.longest_wait { waited } else { 0 };
         for dense in &self.waiting {
             let entity = &self.entities[*dense as usize];
@@ -77,8 +93,29 @@ impl View {
                 continue;
             }
             let waited = shared.now.since(entity.waiting_since).max(0).saturating_add(1);
+            let convoy = shared.slots.get(entity.slot).map_or(0, |entry| entry.convoy);
+            if convoy != 0 {
+                members.push(WaitingMember { convoy, waited, kind: kind(phase) });
+                continue;
+            }
             let urgency = viewer.worth(entity.slot, shared.slots) * kind(phase) * waited as f32;
-            order.push(Ranked { overdue: overdue(waited), urgency, slot: entity.slot, dense: *dense });
+            order.push(Ranked { overdue: overdue(waited), urgency, slot: entity.slot, dense: *dense, convoy });
+        }
+        members.sort_unstable_by_key(|member| member.convoy);
+        for members in members.chunk_by(|a, b| a.convoy == b.convoy) {
+            let convoy = members[0].convoy;
+            let in_sight = shared.slots.convoys.slots(convoy).iter().filter(|slot| self.dense(**slot).is_some());
+            let waited = members.iter().map(|member| member.waited).max().unwrap_or_default();
+            let kind = members.iter().map(|member| member.kind).fold(0.0, f32::max);
+            let worth = in_sight.clone().map(|slot| viewer.worth(*slot, shared.slots)).fold(0.0, f32::max);
+            let slot = in_sight.copied().next().unwrap_or_default();
+            order.push(Ranked {
+                overdue: overdue(waited),
+                urgency: worth * kind * waited as f32,
+                slot,
+                dense: 0,
+                convoy,
+            });
         }
         // Of ten thousand that wait at a join only those need an order that may fit.
         let most = budget_bits / LEAST_BITS + 1;
@@ -108,13 +145,15 @@ impl View {
     }
 
     /// Lets go what waits of lanes that are not sent in every tick and whose turn it is. Slots are spread over the
-    /// ticks.
+    /// ticks, but for the members of a group, which take one turn.
     pub(super) fn call_rated_lanes(&mut self, shared: &Shared) {
         let rated = shared.registry.lanes.iter().zip(&mut self.lanes).filter(|(lane, _)| lane.options.send_every > 1);
         for (lane, viewed) in rated {
             for dense in &self.waiting {
                 let slot = self.entities[*dense as usize].slot;
-                if is_turn(&lane.options, slot, shared) && viewed.get(*dense as usize, slot, &self.index).is_pending() {
+                let convoy = shared.slots.get(slot).map_or(0, |entry| entry.convoy);
+                let turn = shared.slots.convoys.slots(convoy).first().copied().unwrap_or(slot);
+                if is_turn(&lane.options, turn, shared) && viewed.get(*dense as usize, slot, &self.index).is_pending() {
                     viewed.own(*dense as usize, slot, &self.index).call();
                 }
             }
@@ -141,7 +180,7 @@ mod tests {
     use super::*;
 
     fn ranked(overdue: i32, urgency: f32, slot: u32) -> Ranked {
-        Ranked { overdue, urgency, slot, dense: 0 }
+        Ranked { overdue, urgency, slot, dense: 0, convoy: 0 }
     }
 
     #[test]

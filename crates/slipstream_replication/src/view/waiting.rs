@@ -25,7 +25,11 @@ impl View {
         picked.clear();
         let mut budget = Budget::new(budget_bits);
         for ranked in order.iter() {
-            if !self.pick_entity(ranked.dense as usize, viewer, &mut budget, picked, shared) {
+            let has_room = match ranked.convoy {
+                0 => self.pick_entity(ranked.dense as usize, viewer, &mut budget, picked, shared),
+                convoy => self.pick_convoy(convoy, viewer, writer.room(), &mut budget, picked, shared),
+            };
+            if !has_room {
                 break;
             }
         }
@@ -34,6 +38,7 @@ impl View {
         for said in &picked.announcements {
             self.announce(said, &picked.records, writer, shared);
         }
+        self.write_convoys(picked, writer, shared);
         for record in &picked.updates {
             self.update(record, writer, shared);
         }
@@ -43,11 +48,20 @@ impl View {
     }
 
     /// Writes an announcement with its own of these records.
-    fn announce(&mut self, said: &Announcement, records: &[Outgoing], writer: &mut ChunkWriter, shared: &Shared) {
+    pub(super) fn announce(
+        &mut self,
+        said: &Announcement,
+        records: &[Outgoing],
+        writer: &mut ChunkWriter,
+        shared: &Shared,
+    ) {
         let own = &records[said.records.0 as usize..said.records.1 as usize];
         writer.announce(said, own, shared.arena.words());
         let entity = &mut self.entities[said.dense as usize];
-        entity.announced_by = Some(writer.token());
+        // Whichever copy of a despawn arrives will do, so the first is remembered.
+        if said.generation.is_some() || entity.announced_by.is_none() {
+            entity.announced_by = Some(writer.token());
+        }
         entity.note_served(shared.now);
         if said.generation.is_some() {
             entity.heard = true;
@@ -60,7 +74,7 @@ impl View {
     }
 
     /// Writes the record of an entity that the other side knows.
-    fn update(&mut self, record: &Outgoing, writer: &mut ChunkWriter, shared: &Shared) {
+    pub(super) fn update(&mut self, record: &Outgoing, writer: &mut ChunkWriter, shared: &Shared) {
         writer.update(record, shared.arena.words());
         self.entities[record.dense as usize].note_served(shared.now);
         self.note_sent(record);
