@@ -271,6 +271,19 @@ fn moving_bodies_cost_no_allocation() {
 }
 
 #[test]
+fn groups_and_priorities_cost_no_allocation() {
+    let mut peers = Peers::connect();
+    let Peers { server, bodies, at_server, .. } = &mut peers;
+    for vehicle in bodies.chunks(4) {
+        for wheel in &vehicle[1..] {
+            server.world_mut().entity_mut(*wheel).insert(Together(vehicle[0]));
+        }
+    }
+    server.world_mut().entity_mut(*at_server).insert(Priorities::default().with(bodies[0], 4.0));
+    assert_nothing_is_allocated(peers);
+}
+
+#[test]
 fn looking_around_costs_no_allocation() {
     let mut peers = Peers::connect();
     peers.server.insert_resource(SpatialInterest::within(2_000.0));

@@ -5,9 +5,9 @@ use bevy_slipstream::testing::Harness;
 use crate::scene::{SETTLED, bad_line, line, stats};
 
 #[derive(Component, Debug, Clone, Copy, PartialEq)]
-struct Velocity {
-    linear: Vec3,
-    angular: Vec3,
+pub struct Velocity {
+    pub linear: Vec3,
+    pub angular: Vec3,
 }
 
 struct Crate;
@@ -34,7 +34,7 @@ impl KinematicBody for Crate {
     }
 }
 
-fn register(app: &mut App) {
+pub fn register(app: &mut App) {
     app.replicate_body::<Crate>(KinematicCodec::new(-512.0..512.0, 0.001));
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bevy::prelude::*;
+use bevy_slipstream::connection::ConnectionSettings;
 use bevy_slipstream::prelude::*;
 use bevy_slipstream::testing::{Client, Harness};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,15 @@ pub fn register(app: &mut App) {
     app.replicate::<Target>();
     app.replicate_transform(TransformCodec::new(-512.0..512.0, 0.001, 11));
     app.replicate_relationship::<ChildOf>();
+}
+
+/// Each connection may carry so many bytes a second, and the congestion controller is given no choice.
+pub fn limit_budget(app: &mut App, bytes_per_second: u32) {
+    app.insert_resource(ConnectionSettings {
+        min_budget_bytes_per_second: bytes_per_second,
+        max_budget_bytes_per_second: bytes_per_second,
+        ..default()
+    });
 }
 
 /// A line with this delay each way, in milliseconds, and nothing else wrong.

@@ -20,6 +20,7 @@
 //! * **Record**: one lane's value at a tick, whole or as a difference. It is encoded once and copied to every connection
 //!   with the same baseline.
 //! * **Epoch**: raised when an entity comes into a connection's sight, so that old news of it is recognised.
+//! * **Group**: entities of which no client sees one without the others ([`Together`]).
 //!
 //! ```
 //! use bevy::prelude::*;
@@ -47,6 +48,7 @@ mod arena;
 mod batch;
 mod body;
 mod codec;
+mod convoy;
 mod error;
 mod field;
 mod incoming;
@@ -56,6 +58,7 @@ mod lifecycle;
 mod news;
 mod ownership;
 mod plugin;
+mod priority;
 mod record;
 mod registration;
 mod registry;
@@ -71,6 +74,7 @@ pub use body::KinematicBody;
 pub use codec::{
     Codec, MAX_COMPONENT_WORDS, NameEntities, RelationshipCodec, ResolveEntities, SerdeCodec, TransformCodec,
 };
+pub use convoy::{Companions, Together};
 pub use error::RecordError;
 #[doc(hidden)]
 pub use field::generated as __codec;
@@ -84,6 +88,7 @@ pub use interest::{
     Vicinity, Viewpoint,
 };
 pub use plugin::ReplicationPlugin;
+pub use priority::{DefaultPriorityWeights, Priorities, PriorityWeights};
 pub use registration::{AppReplicateExt, Registration};
 pub use registry::{Direction, MAX_LANES};
 pub use replicated::{Importance, OwnedBy, Remote, RemoteTick, Replicated, Slot, VisibleTo};

@@ -1,15 +1,17 @@
 //! The plugin: what happens in a frame.
 
 use bevy::prelude::*;
-use slipstream_connection::{AppChannelExt, ConnectionSystems, EntityMap, channels};
+use slipstream_connection::{AppChannelExt, ConnectionSystems, EntityMap, channels, is_server};
 use slipstream_protocol::{ChannelConfig, Delivery, Priority};
 
 use crate::apply::{Batches, apply_records, restore_released};
 use crate::arena::Arena;
+use crate::convoy::{form_convoys, note_apart, note_together};
 use crate::interest::InterestPlugin;
 use crate::journal::{Journal, open_journal, review_depth, seal_journal};
 use crate::lifecycle::{close_view, open_view};
 use crate::ownership::{follow_ownership, lose_control, send_owned, stop_sending_owned, take_control};
+use crate::priority::DefaultPriorityWeights;
 use crate::registration::AppReplicateExt;
 use crate::registry::Registry;
 use crate::replicated::OwnedBy;
@@ -36,6 +38,7 @@ impl Plugin for ReplicationPlugin {
             .init_resource::<Slots>()
             .init_resource::<Arena>()
             .init_resource::<Batches>()
+            .init_resource::<DefaultPriorityWeights>()
             .init_resource::<EntityMap>();
         app.register_system_channel(
             channels::RECORDS,
@@ -65,7 +68,9 @@ impl Plugin for ReplicationPlugin {
             .add_systems(
                 FixedPostUpdate,
                 (
-                    (open_journal, review_depth, note_slot_options).chain().before(ReplicationSystems::Journal),
+                    (open_journal, review_depth, note_slot_options, form_convoys.run_if(is_server))
+                        .chain()
+                        .before(ReplicationSystems::Journal),
                     seal_journal.after(ReplicationSystems::Journal).before(ReplicationSystems::Interest),
                     pack_connections.in_set(ReplicationSystems::Pack),
                 ),
@@ -75,6 +80,8 @@ impl Plugin for ReplicationPlugin {
             .add_observer(forget_name)
             .add_observer(name_owner)
             .add_observer(unname_owner)
+            .add_observer(note_together)
+            .add_observer(note_apart)
             .add_observer(open_view)
             .add_observer(close_view)
             .add_observer(take_control)

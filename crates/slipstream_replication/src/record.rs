@@ -17,7 +17,7 @@
 //!
 //! A body does not depend on who it is for, so it is written once and copied.
 
-use slipstream_wire::{Baseline, BitReader, BitWriter, Tick, WireError};
+use slipstream_wire::{Baseline, BitReader, BitWriter, Tick, WireError, exp_golomb_bits};
 
 use crate::error::RecordError;
 use crate::registry::{ComponentEntry, Lane, Registry};
@@ -61,6 +61,18 @@ impl Head {
                 writer.write_exp_golomb(u64::from(self.earlier_age), BASELINE_AGE_K);
             }
         }
+    }
+
+    /// How many bits [`write`](Self::write) writes.
+    pub(crate) fn bits(self, continues_motion: bool) -> u32 {
+        let mut bits = exp_golomb_bits(u64::from(self.value_age), VALUE_AGE_K) + 1;
+        if self.baseline_age > 0 {
+            bits += exp_golomb_bits(u64::from(self.baseline_age - 1), BASELINE_AGE_K);
+            if continues_motion {
+                bits += exp_golomb_bits(u64::from(self.earlier_age), BASELINE_AGE_K);
+            }
+        }
+        bits
     }
 
     pub(crate) fn read(continues_motion: bool, reader: &mut BitReader) -> Result<Self, RecordError> {

@@ -22,6 +22,11 @@ pub struct Remote;
 pub struct RemoteTick(pub Tick);
 
 /// How much an entity's state matters where bandwidth is short: twice the importance waits half as long. Default 1.
+///
+/// No importance starves an entity: what has waited for long goes before what is important, see
+/// [`PriorityWeights::max_staleness`](crate::PriorityWeights::max_staleness). With an importance of 0 it waits until
+/// then, unless nothing else does. An importance that is negative or not a number counts as 0, one above a million as a
+/// million.
 #[derive(Component, Debug, Clone, Copy, PartialEq)]
 pub struct Importance(pub f32);
 

@@ -6,7 +6,9 @@ use bevy::prelude::*;
 use slipstream_connection::{Connection, EntityMap, NetworkId, NetworkRole, Role};
 use slipstream_simulation::Owner;
 
+use crate::convoy::Convoys;
 use crate::journal::Journal;
+use crate::priority::factor;
 use crate::replicated::{Importance, OwnedBy, Replicated, Slot, VisibleTo};
 
 /// One slot's entity and what packing asks of it.
@@ -22,6 +24,8 @@ pub(crate) struct SlotEntry {
     pub(crate) visible: VisibleTo,
     /// How many views hold the slot.
     pub(crate) viewers: u32,
+    /// The number of the group that the entity is in; 0 where it is in none.
+    pub(crate) convoy: u32,
 }
 
 /// All slots of this world. On a client it only mirrors what the server announced.
@@ -37,6 +41,8 @@ pub(crate) struct Slots {
     terms: u32,
     /// Which connections became owners of which slots, until their inboxes know.
     pub(crate) granted: Vec<(Entity, u32)>,
+    /// Groups of entities that no client sees apart.
+    pub(crate) convoys: Convoys,
 }
 
 impl Slots {
@@ -87,6 +93,7 @@ impl Slots {
         if entry.entity.is_none() && entry.viewers == 0 {
             entry.generation = entry.generation.wrapping_add(1);
             journal.clear_slot(slot);
+            self.leave_convoy(slot);
             self.free.push_back(slot);
         }
     }
@@ -154,7 +161,7 @@ pub(crate) fn note_slot_options(
         let Some(entry) = slots.entries.get_mut(slot.index as usize) else { continue };
         let owner = owner.map(|owner| owner.0);
         let term = owned_by.map_or(entry.term, |owned_by| owned_by.term);
-        entry.importance = importance.0.max(0.0);
+        entry.importance = factor(importance.0);
         if entry.visible != *visible || entry.owner != owner || entry.term != term {
             entry.visible = visible.clone();
             (entry.owner, entry.term) = (owner, term);

@@ -4,12 +4,15 @@
 //! Baseline, flight and loss are kept per lane, so that a later pose never confirms a lost health.
 
 mod chunk;
+mod convoy;
 mod delivery;
 mod group;
 mod index;
 mod lane;
 mod news;
 mod pack;
+mod pick;
+mod urgency;
 mod waiting;
 
 pub(crate) use self::delivery::settle_deliveries;
@@ -68,9 +71,13 @@ pub(crate) enum Phase {
 pub(crate) struct ViewedEntity {
     slot: u32,
     generation: u32,
-    /// The newest spawn or despawn on its way, by the flight that carries it.
+    /// The newest spawn on its way, or the first despawn, by the flight that carries it.
     announced_by: Option<u64>,
+    /// Since when the other side lacks what waits, or the last time that something was sent.
     waiting_since: Tick,
+    /// When it was last picked from what waits, and since when that had waited.
+    served: Tick,
+    served_since: Tick,
     /// The other side may have it, under this epoch or an earlier one: a spawn that was declared lost may yet arrive.
     heard: bool,
     /// The other side lost track of it and has not acknowledged it anew.
@@ -79,6 +86,22 @@ pub(crate) struct ViewedEntity {
     freezes: bool,
     /// In the list of what waits.
     queued: bool,
+}
+
+impl ViewedEntity {
+    /// It is sent: what is still to come waits from now on.
+    fn note_served(&mut self, now: Tick) {
+        if self.served != now {
+            self.served = now;
+            self.served_since = if self.queued { self.waiting_since } else { now };
+        }
+        self.waiting_since = now;
+    }
+
+    /// Since when the other side lacks what was sent at a tick and lost.
+    fn lacking_since(&self, sent: Tick) -> Tick {
+        if self.served == sent { self.served_since } else { sent }
+    }
 }
 
 /// A connection's side of replication.
@@ -90,6 +113,8 @@ pub(crate) struct View {
     index: SlotIndex,
     /// Dense indices of entities with something to send.
     waiting: Vec<u32>,
+    /// Counts the ticks in which some of it was picked.
+    rounds: u32,
     flights: VecDeque<Flight>,
     /// Memory of settled flights, to be used again.
     spare_entries: Vec<Vec<FlightEntry>>,
@@ -113,6 +138,7 @@ impl View {
             lanes: (0..lane_count).map(|_| LaneView::default()).collect(),
             index: SlotIndex::default(),
             waiting: Vec::new(),
+            rounds: 0,
             flights: VecDeque::new(),
             spare_entries: Vec::new(),
             next_token: 0,
@@ -145,12 +171,15 @@ impl View {
         }
     }
 
-    fn queue(&mut self, dense: usize, now: Tick) {
+    /// Something of an entity waits, which the other side has been lacking since a tick.
+    fn queue(&mut self, dense: usize, since: Tick) {
         let entity = &mut self.entities[dense];
         if !entity.queued {
             entity.queued = true;
-            entity.waiting_since = now;
+            entity.waiting_since = since;
             self.waiting.push(dense as u32);
+        } else if entity.waiting_since.is_newer_than(since) {
+            entity.waiting_since = since;
         }
     }
 
@@ -178,6 +207,8 @@ impl View {
             generation,
             announced_by: None,
             waiting_since: now,
+            served: now - 1,
+            served_since: now - 1,
             heard: known,
             owed: false,
             freezes: false,
@@ -195,13 +226,13 @@ impl View {
         self.mark_all(dense, now);
     }
 
-    /// Every lane's newest value must be sent.
-    fn mark_all(&mut self, dense: usize, now: Tick) {
+    /// Every lane's newest value must be sent, and the other side has been lacking them since a tick.
+    fn mark_all(&mut self, dense: usize, since: Tick) {
         let slot = self.entities[dense].slot;
         for lane in &mut self.lanes {
             lane.own(dense, slot, &self.index).set_pending(true, false);
         }
-        self.queue(dense, now);
+        self.queue(dense, since);
     }
 
     /// The owner of an entity told a value of a lane.

@@ -131,15 +131,17 @@ impl Actions {
         };
     }
 
-    /// Refers to another entity, or becomes its child; or no longer.
+    /// Refers to another entity, becomes its child or is grouped with it; or no longer.
     fn relate(&mut self, world: &mut World, entity: Entity, other: Entity) {
         let makes_ring = ancestors(world, other).any(|ancestor| ancestor == entity);
         let mut entity = world.entity_mut(entity);
-        match self.random.u32(..12) {
+        match self.random.u32(..16) {
             0..6 if !makes_ring => entity.insert(ChildOf(other)),
             0..8 => entity.remove::<ChildOf>(),
             8..11 => entity.insert(Target(other)),
-            _ => entity.remove::<Target>(),
+            11 => entity.remove::<Target>(),
+            12..15 if entity.id() != other => entity.insert(Together(other)),
+            _ => entity.remove::<Together>(),
         };
     }
 

@@ -49,14 +49,12 @@ impl Sight {
         self.eyes.is_empty()
     }
 
-    /// How near a root is to the nearest viewpoint: 1 at it, a ninth where it would go out of sight. `None` where
-    /// distance says nothing.
-    pub(super) fn nearness(&self, root: u32, grid: &Grid) -> Option<f32> {
-        /// How many times less something matters at the border of sight.
-        const STEEPNESS: f32 = 8.0;
+    /// How near a root is to the nearest viewpoint: 1 at it, and `nearest` times less where it would go out of sight.
+    /// `None` where distance says nothing.
+    pub(super) fn nearness(&self, root: u32, grid: &Grid, nearest: f32) -> Option<f32> {
         let nearness = |eye: &Eye| {
             let distance = grid.distance_squared(root, eye.position)?.sqrt();
-            Some(1.0 / (1.0 + STEEPNESS * (distance / eye.leave.max(f32::MIN_POSITIVE)).min(1.0)))
+            Some(1.0 / (1.0 + (nearest - 1.0) * (distance / eye.leave.max(f32::MIN_POSITIVE)).min(1.0)))
         };
         self.eyes.iter().filter_map(nearness).max_by(f32::total_cmp)
     }
@@ -214,6 +212,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_near_matters_more_by_as_much_as_the_game_says() {
+        let (mut sight, mut grid) = (Sight::default(), grid());
+        grid.insert(1, Vec3::ZERO);
+        grid.insert(2, Vec3::X * 60.0);
+        grid.insert(3, Vec3::X * 500.0);
+        look(&mut sight, &grid, &[AT_ORIGIN]);
+        let nearness = |nearest| [1, 2, 3].map(|root| sight.nearness(root, &grid, nearest));
+        assert_eq!(nearness(9.0), [Some(1.0), Some(0.2), Some(1.0 / 9.0)]);
+        assert_eq!(nearness(1.0), [Some(1.0); 3]);
+        assert_eq!(sight.nearness(4, &grid, 9.0), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::grid::Grid;
 use super::membership::Memberships;
 use super::room::Rooms;
 use super::{Interest, OnLeave, Relation, Reveal, Team};
+use crate::priority::Weights;
 use crate::slots::Slots;
 
 /// All slots as interest sees them. Empty on a client.
@@ -66,14 +67,20 @@ impl Surroundings {
 
     /// How much more the entity in a slot matters to a connection than another of the same importance: what it owns
     /// most, what is near its viewpoints more than what is far.
-    pub(crate) fn weight(&self, slot: u32, connection: Entity, interest: &Interest, slots: &Slots) -> f32 {
-        /// What is a connection's own matters so many times more than what is beside it.
-        const OWN: f32 = 4.0;
+    pub(crate) fn weight(
+        &self,
+        slot: u32,
+        connection: Entity,
+        interest: &Interest,
+        weights: &Weights,
+        slots: &Slots,
+    ) -> f32 {
         let root = self.families.root(slot);
         if owns(slot, connection, slots) || owns(root, connection, slots) {
-            return OWN;
+            return weights.own;
         }
-        self.grid.as_ref().and_then(|grid| interest.sight.nearness(root, grid)).unwrap_or(1.0)
+        let grid = self.grid.as_ref();
+        grid.and_then(|grid| interest.sight.nearness(root, grid, weights.nearest)).unwrap_or(1.0)
     }
 
     /// Whether clients keep the entity in a slot when it goes out of their sight.

@@ -1,4 +1,4 @@
-//! Writing chunks: announcements first, then a section for each lane, cut where a datagram is full.
+//! Writing chunks: announcements first, then a section for each lane, cut where a datagram is full and may be cut.
 
 use slipstream_connection::{Endpoint, channels};
 use slipstream_wire::{BitWriter, Tick, exp_golomb_bits};
@@ -14,7 +14,7 @@ const MAX_SECTION: u32 = 1 << COUNT_BITS;
 /// Bits of a section, a gap and a head at their longest, generously.
 const OVERHEAD: usize = 1 + 6 + COUNT_BITS as usize + 64 + 1 + 3 * 64;
 /// Bits of a chunk before and after its sections.
-const CHUNK_HEAD: usize = 40;
+pub(super) const CHUNK_HEAD: usize = 40;
 
 /// One lane of an entity, as it goes out.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +87,8 @@ pub(super) struct ChunkWriter<'a> {
     limit: usize,
     entries: Vec<FlightEntry>,
     is_open: bool,
+    /// What is being written must stay in one chunk.
+    is_whole: bool,
     announced_until: Option<u32>,
     section: Option<Section>,
     /// Bytes handed over.
@@ -120,6 +122,7 @@ impl<'a> ChunkWriter<'a> {
             limit,
             entries,
             is_open: false,
+            is_whole: false,
             announced_until: None,
             section: None,
             sent_bytes: 0,
@@ -134,6 +137,25 @@ impl<'a> ChunkWriter<'a> {
     /// Bits written into the chunk that is open, and all before it.
     pub(super) fn bits(&self) -> usize {
         self.memory.writer.bit_len() + self.sent_bytes as usize * 8
+    }
+
+    /// Bits that fit one datagram.
+    pub(super) fn room(&self) -> usize {
+        self.limit
+    }
+
+    /// What is written from here to [`end_whole`](Self::end_whole), at most so many bits, goes into one chunk: into the
+    /// one that is open where it has room, else into another, which the protocol fragments if it is larger than a
+    /// datagram. `announces` says whether there are announcements in it.
+    pub(super) fn begin_whole(&mut self, bits: usize, announces: bool) {
+        if self.is_open && (announces || self.memory.writer.bit_len() + bits > self.limit) {
+            self.finish();
+        }
+        self.is_whole = true;
+    }
+
+    pub(super) fn end_whole(&mut self) {
+        self.is_whole = false;
     }
 
     fn open(&mut self) {
@@ -151,7 +173,8 @@ impl<'a> ChunkWriter<'a> {
     /// Announces an entity with its records, or that it is gone. Before all updates of the chunk.
     pub(super) fn announce(&mut self, said: &Announcement, records: &[Outgoing], arena: &[u64]) {
         let bits: usize = records.iter().map(|record| record.body.bits as usize + 32).sum::<usize>() + 96;
-        if self.is_open && (self.announced_until.is_none() || self.memory.writer.bit_len() + bits > self.limit) {
+        let fits = self.is_whole || self.memory.writer.bit_len() + bits <= self.limit;
+        if self.is_open && (self.announced_until.is_none() || !fits) {
             self.finish();
         }
         self.open();
@@ -282,7 +305,7 @@ impl<'a> ChunkWriter<'a> {
 
     fn update_slowly(&mut self, record: &Outgoing, arena: &[u64]) {
         let longest = record.body.bits as usize + OVERHEAD;
-        if self.is_open && self.memory.writer.bit_len() + longest > self.limit {
+        if self.is_open && !self.is_whole && self.memory.writer.bit_len() + longest > self.limit {
             self.finish();
         }
         self.open_section(record.lane, record.slot, 1);

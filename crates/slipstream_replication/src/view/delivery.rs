@@ -64,7 +64,7 @@ pub(crate) fn settle_deliveries(
             let Some(mut flight) = view.take_flight(token) else { continue };
             match outcome {
                 DeliveryOutcome::Acknowledged => view.acknowledge(&flight, &mut journal, &mut slots),
-                DeliveryOutcome::Lost | DeliveryOutcome::Expired => view.lose(&flight, &journal),
+                DeliveryOutcome::Lost | DeliveryOutcome::Expired => view.lose(&flight),
             }
             flight.entries.clear();
             view.spare_entries.push(flight.entries);
@@ -84,7 +84,7 @@ impl View {
         }
         for entry in &flight.entries {
             if matches!(entry.kind, FlightKind::Value | FlightKind::Run) {
-                self.confirm(entry, flight.tick, journal);
+                self.confirm(entry, flight.tick, slots, journal);
                 continue;
             }
             let cell = self.index.cell(entry.slot);
@@ -100,9 +100,11 @@ impl View {
                     self.index.set_phase(entry.slot, Phase::Frozen);
                     self.entities[dense].announced_by = None;
                 }
-                // What was said last counts: it may have frozen before it was despawned.
+                // What was said last counts: it may have frozen before it was despawned. In a group it is said again
+                // and again.
                 FlightKind::Despawn
-                    if cell.phase == Phase::Leaving && self.entities[dense].announced_by == Some(flight.token) =>
+                    if cell.phase == Phase::Leaving
+                        && self.entities[dense].announced_by.is_some_and(|first| first <= flight.token) =>
                 {
                     self.forget(dense, slots, journal);
                 }
@@ -112,7 +114,7 @@ impl View {
     }
 
     /// The other side has values of one lane of one or several entities of a page.
-    fn confirm(&mut self, entry: &FlightEntry, sent: Tick, journal: &mut Journal) {
+    fn confirm(&mut self, entry: &FlightEntry, sent: Tick, slots: &Slots, journal: &mut Journal) {
         let (lane, first) = (usize::from(entry.lane), entry.slot - entry.slot % PAGE);
         let Some(place) = self.index.place(first / PAGE) else { return };
         let page = self.index.page(place);
@@ -122,6 +124,7 @@ impl View {
             let has = |bit: &u32| page.cell(*bit).dense_since(sent).is_some();
             having = bits(having).filter(has).fold(0, |mask, bit| mask | 1 << bit);
         }
+        let apart = slots.convoys.mask(first / PAGE);
         let viewed = &mut self.lanes[lane];
         let alone = viewed.confirm(place, having, entry.value, (first, lane), journal);
         for bit in bits(alone) {
@@ -132,64 +135,67 @@ impl View {
                 continue;
             }
             viewed.own(dense, slot, &self.index).confirm(entry.value, (slot, lane), journal);
-            if cell.phase == Phase::Known {
+            // What is picked with others in any case has nothing to gain from neighbours.
+            if cell.phase == Phase::Known && apart & (1 << bit) == 0 {
                 viewed.join(dense, slot, place);
             }
         }
     }
 
-    fn lose(&mut self, flight: &Flight, journal: &Journal) {
+    fn lose(&mut self, flight: &Flight) {
         for entry in &flight.entries {
             if entry.kind == FlightKind::Run {
-                self.lose_run(entry, flight.tick, journal);
+                self.lose_run(entry, flight.tick);
                 continue;
             }
             let cell = self.index.cell(entry.slot);
             let Some(dense) = cell.dense_since(flight.tick) else { continue };
             if entry.kind == FlightKind::Value {
-                self.lose_value(dense, entry.slot, entry, journal);
+                self.lose_value(dense, entry.slot, entry, flight.tick);
                 continue;
             }
             // A newer announcement may be on its way already.
             if self.entities[dense].announced_by == Some(flight.token) {
-                self.announce_again(dense, journal.tick);
+                self.announce_again(dense, self.entities[dense].lacking_since(flight.tick));
             }
         }
     }
 
-    fn lose_run(&mut self, entry: &FlightEntry, sent: Tick, journal: &Journal) {
+    fn lose_run(&mut self, entry: &FlightEntry, sent: Tick) {
         let Some(place) = self.index.place(entry.slot / PAGE) else { return };
         let group = *self.lanes[usize::from(entry.lane)].group(place);
         // The usual case: newer values of the whole group are on their way.
         let superseded = if group.state.sent() == Some(entry.value) { 0 } else { group.members };
         for bit in bits(entry.members & !superseded) {
             if let Some(dense) = self.index.page(place).cell(bit).dense_since(sent) {
-                self.lose_value(dense, entry.slot + bit, entry, journal);
+                self.lose_value(dense, entry.slot + bit, entry, sent);
             }
         }
     }
 
     /// A value of an entity did not arrive. Only the newest matters: an older one is superseded by what is on its way.
-    fn lose_value(&mut self, dense: usize, slot: u32, entry: &FlightEntry, journal: &Journal) {
+    fn lose_value(&mut self, dense: usize, slot: u32, entry: &FlightEntry, sent: Tick) {
         let lane = &mut self.lanes[usize::from(entry.lane)];
         let viewed = lane.get(dense, slot, &self.index);
         let newest = viewed.sent() == Some(entry.value);
         let stored = viewed.baseline().is_some_and(|baseline| !entry.value.is_newer_than(baseline));
-        if newest && !stored && !viewed.is_pending() {
-            lane.own(dense, slot, &self.index).set_pending(true, true);
-            self.queue(dense, journal.tick);
+        if newest && !stored {
+            if !viewed.is_pending() {
+                lane.own(dense, slot, &self.index).set_pending(true, true);
+            }
+            self.queue(dense, self.entities[dense].lacking_since(sent));
         }
     }
 
-    /// An announcement did not arrive, or was not let out.
-    pub(super) fn announce_again(&mut self, dense: usize, now: Tick) {
+    /// An announcement did not arrive, or was not let out. The other side lacks it since then.
+    pub(super) fn announce_again(&mut self, dense: usize, since: Tick) {
         let slot = self.entities[dense].slot;
         self.entities[dense].announced_by = None;
         if self.index.cell(slot).phase == Phase::Announced {
             self.index.set_phase(slot, Phase::Unannounced);
-            self.mark_all(dense, now);
+            self.mark_all(dense, since);
         } else {
-            self.queue(dense, now);
+            self.queue(dense, since);
         }
     }
 }

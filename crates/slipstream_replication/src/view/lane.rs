@@ -15,6 +15,7 @@ const IS_PENDING: u8 = 8;
 const IS_LOST: u8 = 16;
 const IS_TOLD: u8 = 32;
 const IS_PINNED: u8 = 64;
+const IS_CALLED: u8 = 128;
 
 /// Ticks of values rather than values: which of the lane's versions the other side has, and which was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,6 +59,16 @@ impl ViewedLane {
         self.has(IS_LOST)
     }
 
+    /// Its rate has let the pending value go, which it does until it went.
+    pub(crate) fn is_called(self) -> bool {
+        self.has(IS_CALLED)
+    }
+
+    /// The turn of a lane that is not sent in every tick has come.
+    pub(crate) fn call(&mut self) {
+        self.put(IS_CALLED, self.is_pending());
+    }
+
     /// On a server: the entity's owner has told a value of this lane, and knows better than we do.
     pub(crate) fn is_told(self) -> bool {
         self.has(IS_TOLD)
@@ -72,11 +83,14 @@ impl ViewedLane {
     pub(crate) fn set_pending(&mut self, pending: bool, lost: bool) {
         self.put(IS_PENDING, pending);
         self.put(IS_LOST, lost);
+        if !pending {
+            self.put(IS_CALLED, false);
+        }
     }
 
     /// There is nothing for the other side any more, and what was sent last need not have arrived.
     pub(crate) fn withdraw(&mut self) {
-        self.flags &= !(HAS_SENT | IS_PENDING | IS_LOST);
+        self.flags &= !(HAS_SENT | IS_PENDING | IS_LOST | IS_CALLED);
     }
 
     /// A value is on its way. Whether it was lost before.
@@ -84,7 +98,7 @@ impl ViewedLane {
     pub(crate) fn note_sent(&mut self, value: Tick) -> bool {
         let repeated = self.has(IS_LOST);
         self.sent = value;
-        self.flags = (self.flags | HAS_SENT) & !(IS_PENDING | IS_LOST);
+        self.flags = (self.flags | HAS_SENT) & !(IS_PENDING | IS_LOST | IS_CALLED);
         repeated
     }
 

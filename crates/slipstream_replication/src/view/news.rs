@@ -49,6 +49,12 @@ impl View {
         leftovers.clear();
         for page in pages {
             let changed = shared.news[lane].mask(*page, shared.seal);
+            // What must not be seen apart is not sent apart.
+            let together = changed & shared.slots.convoys.mask(*page);
+            for bit in bits(together) {
+                self.mark(page * PAGE + bit, lane, shared.journal);
+            }
+            let changed = changed & !together;
             let Some(place) = self.index.place(*page).filter(|_| changed != 0) else { continue };
             let fits = writer.bits() < budget_bits;
             let sent = if fits { self.send_group(lane, place, changed, writer, shared) } else { 0 };

@@ -11,15 +11,19 @@ use bevy::prelude::*;
 use slipstream_connection::{Connected, Endpoint, NetworkRole, Role};
 use slipstream_wire::Tick;
 
-use super::chunk::{Announcement, ChunkMemory, ChunkWriter, Outgoing};
+use super::chunk::{ChunkMemory, ChunkWriter};
 use super::news::Leftover;
+use super::pick::Picked;
+use super::urgency::{Ranked, WaitingMember};
 use super::{ReplicationStats, View};
 use crate::arena::{Arena, Body};
 use crate::interest::{Audience, Interest, Surroundings};
 use crate::journal::Journal;
 use crate::news::News;
+use crate::priority::{DefaultPriorityWeights, Priorities, PriorityWeights, Weights, resolve_factors};
 use crate::record::Head;
 use crate::registry::{Direction, LaneOptions, Registry};
+use crate::replicated::Slot;
 use crate::requests::tell_all_announced;
 use crate::slots::Slots;
 
@@ -42,6 +46,8 @@ pub(super) struct Shared<'a> {
     pub(super) now: Tick,
     /// A bit for each lane whose records name an earlier value.
     pub(super) continues_motion: u64,
+    /// A bit for each lane that is not sent in every tick.
+    pub(super) rated: u64,
 }
 
 /// Whose view it is, and what decides what it shows.
@@ -49,15 +55,18 @@ pub(super) struct Viewer<'a> {
     pub(super) connection: Entity,
     pub(super) interest: &'a Interest,
     pub(super) surroundings: &'a Surroundings,
+    pub(super) weights: Weights,
+    /// The connection's own factors by slot, ascending.
+    pub(super) factors: &'a [(u32, f32)],
 }
 
 /// Memory that a view uses again in each tick.
 #[derive(Debug, Default)]
 pub(super) struct PackScratch {
-    pub(super) order: Vec<(f32, u32)>,
-    pub(super) records: Vec<Outgoing>,
-    pub(super) announcements: Vec<Announcement>,
-    pub(super) updates: Vec<Outgoing>,
+    pub(super) order: Vec<Ranked>,
+    /// What waits of groups.
+    pub(super) members: Vec<WaitingMember>,
+    pub(super) picked: Picked,
     /// Pages in sight.
     seen: Vec<u32>,
     leftovers: Vec<Leftover>,
@@ -66,25 +75,47 @@ pub(super) struct PackScratch {
 
 /// Brings each connection's view up to date and sends what fits.
 pub(crate) fn pack_connections(
-    mut views: Query<(Entity, &mut View, &Interest, &mut Endpoint, &mut ReplicationStats), With<Connected>>,
+    mut views: Query<
+        (
+            Entity,
+            &mut View,
+            &Interest,
+            &mut Endpoint,
+            &mut ReplicationStats,
+            Option<&PriorityWeights>,
+            Option<&mut Priorities>,
+        ),
+        With<Connected>,
+    >,
+    entities: Query<Option<&Slot>>,
     registry: Res<Registry>,
     surroundings: Res<Surroundings>,
+    weights: Res<DefaultPriorityWeights>,
     role: Res<NetworkRole>,
+    tick_length: Res<Time<Fixed>>,
     mut journal: ResMut<Journal>,
     mut slots: ResMut<Slots>,
     mut arena: ResMut<Arena>,
+    mut factors: Local<Vec<(u32, f32)>>,
 ) {
     arena.open(registry.lanes.len());
     let client = role.0 == Role::Client;
     let now = journal.tick;
     let reading_on = registry.lanes.iter().enumerate().filter(|(_, lane)| lane.continues_motion);
     let continues_motion = reading_on.fold(0, |mask, (index, _)| mask | 1 << index);
+    let slow = registry.lanes.iter().enumerate().filter(|(_, lane)| lane.options.send_every > 1);
+    let rated = slow.fold(0, |mask, (index, _)| mask | 1 << index);
     let journal = &mut *journal;
     let arena = &mut *arena;
     let (news, seal) = (core::mem::take(&mut journal.news), journal.seals());
-    for (connection, mut view, interest, mut endpoint, mut stats) in &mut views {
+    for (connection, mut view, interest, mut endpoint, mut stats, own_weights, priorities) in &mut views {
+        factors.clear();
+        if let Some(priorities) = priorities {
+            resolve_factors(priorities, &entities, &mut factors);
+        }
+        let weights = own_weights.unwrap_or(&weights.0).resolve(tick_length.timestep());
+        let viewer = Viewer { connection, interest, surroundings: &surroundings, weights, factors: &factors };
         if !client {
-            let viewer = Viewer { connection, interest, surroundings: &surroundings };
             view.review(&viewer, &registry, &mut slots, journal);
         }
         let mut shared = Shared {
@@ -97,8 +128,8 @@ pub(crate) fn pack_connections(
             client,
             now,
             continues_motion,
+            rated,
         };
-        let viewer = Viewer { connection, interest, surroundings: &surroundings };
         view.pack(&viewer, &mut endpoint, &mut shared);
         if let Some(tick) = view.finish_reset() {
             tell_all_announced(&mut endpoint, tick);
@@ -199,6 +230,9 @@ impl View {
             } else {
                 self.mark_news(lane, pages, shared);
             }
+        }
+        if shared.rated != 0 {
+            self.call_rated_lanes(shared);
         }
         if budget_bits > writer.bits() && !self.waiting.is_empty() {
             let left = budget_bits - writer.bits();
