@@ -11,6 +11,7 @@ mod inputs;
 mod insert_remove;
 mod interest;
 mod join;
+mod kinds;
 mod late_join;
 mod loss;
 mod model;

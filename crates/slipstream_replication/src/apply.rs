@@ -1,4 +1,4 @@
-//! From records to entities: an entity appears whole, parents first, [`Remote`] last.
+//! From records to entities: an entity appears whole, parents first, what is of one kind at once, [`Remote`] last.
 
 use std::sync::Arc;
 
@@ -6,10 +6,12 @@ use bevy::prelude::*;
 use slipstream_connection::{Endpoint, EntityMap, NetworkId, NetworkRole, Role, channels};
 use slipstream_wire::Tick;
 
+use crate::ancestry::parents_first;
 use crate::batch::Batch;
 use crate::incoming::{Change, Incoming, Speaker};
 use crate::interest::Frozen;
 use crate::journal::Journal;
+use crate::kind::put_together;
 use crate::record::parts;
 use crate::registry::{Direction, ErasedComponent, Registry};
 use crate::replicated::{Remote, RemoteTick, Slot};
@@ -147,6 +149,7 @@ fn apply_changes(world: &mut World, incoming: &mut Incoming, changes: &[Change])
             flush(world, incoming, batches, component);
         }
     });
+    put_together(world);
     if !appeared.is_empty() {
         resolve_references(world, incoming);
     }
@@ -357,21 +360,11 @@ pub(crate) fn restore_released(world: &mut World, connections: &mut QueryState<E
 
 /// Marks new entities as whole, parents before their children.
 fn show(world: &mut World, appeared: Vec<Entity>) {
-    let mut by_depth: Vec<(usize, Entity)> =
-        appeared.into_iter().map(|entity| (depth(world, entity), entity)).collect();
-    by_depth.sort_by_key(|(depth, _)| *depth);
-    for (_, entity) in by_depth {
+    for entity in parents_first(world, appeared) {
         if let Ok(mut entity) = world.get_entity_mut(entity) {
             entity.insert(Remote);
         }
     }
-}
-
-fn depth(world: &World, entity: Entity) -> usize {
-    // A hierarchy of more levels is sorted no further: a peer could make a ring.
-    const DEEPEST: usize = 64;
-    let parents = core::iter::successors(Some(entity), |entity| world.get::<ChildOf>(*entity).map(ChildOf::parent));
-    parents.take(DEEPEST).count()
 }
 
 fn despawn(world: &mut World, entity: Entity) {

@@ -42,6 +42,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod ancestry;
 mod apply;
 mod arena;
 mod batch;
@@ -53,6 +54,7 @@ mod history;
 mod incoming;
 mod interest;
 mod journal;
+mod kind;
 mod lifecycle;
 mod news;
 mod ownership;
@@ -82,6 +84,7 @@ pub use interest::{
     AlwaysRelevant, AppInterestExt, Audience, Axes, Frozen, InRooms, OnLeave, Reveal, Room, SpatialInterest, Team,
     Vicinity, Viewpoint,
 };
+pub use kind::Kind;
 pub use plugin::ReplicationPlugin;
 pub use registration::{AppReplicateExt, Registration};
 pub use registry::{Direction, MAX_LANES};

@@ -13,6 +13,7 @@ use crate::codec::{Codec, RelationshipCodec, SerdeCodec, TransformCodec};
 use crate::field::{ByField, NetworkCodec, StepCodec};
 use crate::interest::Audience;
 use crate::journal::{journal_changes, journal_removal};
+use crate::kind::{Kind, KindEntry};
 use crate::registry::{
     ApplyMode, Decoded, Direction, ErasedComponent, LaneOptions, Registry, TypedComponent, set_all_anew,
     set_all_in_place,
@@ -54,6 +55,51 @@ pub trait AppReplicateExt {
     ///
     /// It appears on the receiver once both ends exist there.
     fn replicate_relationship<R: Relationship>(&mut self) -> Registration<'_, R>;
+
+    /// Puts replicated components on an entity in one insertion where they arrive together, so that component hooks and
+    /// observers of any of them find the others. Without it they go on one type after the other, and only
+    /// [`Remote`](crate::Remote), which is inserted last, says that all are there.
+    ///
+    /// It is about first values, when an entity appears or gains several of the components in one frame; what changes
+    /// later is written in place. What did not come (the entity has it not, or this connection is not told it) holds nothing
+    /// up: the rest goes on together. Parents come before their children.
+    ///
+    /// * A body is named by its two components, both or neither.
+    /// * A relationship may be named: it goes on with the rest where its target is here, and later where it is not. One
+    ///   that is not named goes on before.
+    /// * A component may be in several kinds. An entity takes the one of which most came.
+    /// * Of a kind of more than six components where some did not come, the first six go on at once, and then the others.
+    ///
+    /// Kinds are this program's own affair: other peers need not have the same.
+    ///
+    /// ```
+    /// use bevy::prelude::*;
+    /// use serde::{Deserialize, Serialize};
+    /// use slipstream_replication::{AppReplicateExt, TransformCodec};
+    ///
+    /// #[derive(Component, Clone, Serialize, Deserialize)]
+    /// struct Health(f32);
+    ///
+    /// #[derive(Component, Clone, Serialize, Deserialize)]
+    /// struct Engine {
+    ///     power: f32,
+    /// }
+    ///
+    /// fn register(app: &mut App) {
+    ///     app.replicate::<Health>();
+    ///     app.replicate::<Engine>();
+    ///     app.replicate_transform(TransformCodec::default());
+    ///     app.replicate_together::<(Transform, Engine, Health)>()
+    ///         .add_observer(|added: On<Add, Engine>, vehicles: Query<(&Engine, &Health, &Transform)>| {
+    ///             // All three are there, whichever was registered first.
+    ///             let _vehicle = vehicles.get(added.entity);
+    ///         });
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// When the app is finished and one of the components is not replicated.
+    fn replicate_together<K: Kind>(&mut self) -> &mut Self;
 }
 
 /// The options of one replicated component.
@@ -85,6 +131,14 @@ impl AppReplicateExt for App {
 
     fn replicate_relationship<R: Relationship>(&mut self) -> Registration<'_, R> {
         register(self, Arc::new(RelationshipCodec), insert_anew::<R>, set_all_anew::<R>, ApplyMode::WhenResolved)
+    }
+
+    fn replicate_together<K: Kind>(&mut self) -> &mut Self {
+        self.init_resource::<Registry>();
+        let world = self.world_mut();
+        let kind = KindEntry::of::<K>(world);
+        world.resource_mut::<Registry>().add_kind(kind);
+        self
     }
 }
 

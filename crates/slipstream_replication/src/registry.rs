@@ -3,7 +3,7 @@
 //! Registration fills a list in any order; [`Registry::seal`] sorts it by name once all plugins are built, so that every
 //! peer numbers components and lanes alike however its code is ordered.
 
-use core::any::Any;
+use core::any::{Any, TypeId};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy::ecs::component::Mutable;
@@ -15,6 +15,7 @@ use crate::batch::Batch;
 use crate::codec::{Codec, MAX_COMPONENT_WORDS, ResolveEntities};
 use crate::error::RecordError;
 use crate::interest::{Audience, LaneAudiences};
+use crate::kind::{KindEntry, forget_first, is_of_a_kind, put_first};
 
 /// The most lanes a program may have: a record names its lanes by one bit each.
 pub const MAX_LANES: usize = 64;
@@ -47,6 +48,8 @@ impl Default for LaneOptions {
 pub(crate) trait ErasedComponent: Send + Sync {
     fn describe(&self) -> String;
     fn continues_motion(&self) -> bool;
+    /// The component types that it puts on entities.
+    fn puts(&self) -> Vec<TypeId>;
     fn write(&self, baseline: Option<Baseline>, words: &[u32], writer: &mut BitWriter);
     fn read(&self, baseline: Option<Baseline>, reader: &mut BitReader, words: &mut Vec<u32>)
     -> Result<(), RecordError>;
@@ -99,7 +102,7 @@ impl<C: Component> Default for Decoded<C> {
     }
 }
 
-/// Writes values in place; where the entity lacks the component it is inserted.
+/// Writes values in place. Where the entity lacks the component it is inserted, at once or with others of its kind.
 pub(crate) fn set_all_in_place<C: Component<Mutability = Mutable>>(world: &mut World, decoded: &mut Decoded<C>) {
     let query = decoded.query.get_or_insert_with(|| Box::new(world.query::<&mut C>()));
     let Some(query) = query.downcast_mut::<QueryState<&mut C>>() else { return };
@@ -111,21 +114,21 @@ pub(crate) fn set_all_in_place<C: Component<Mutability = Mutable>>(world: &mut W
             Err(_) => lacking.push((entity, value)),
         }
     }
-    for (entity, value) in lacking {
-        // An entity that the game despawned by itself takes no more state.
-        if let Ok(mut entity) = world.get_entity_mut(entity) {
-            entity.insert(value);
-        }
-    }
+    put_first(world, lacking);
 }
 
 /// Inserts values, one after the other.
 pub(crate) fn set_all_anew<C: Component>(world: &mut World, decoded: &mut Decoded<C>) {
+    let mut lacking = Vec::new();
+    let gathers = is_of_a_kind::<C>(world);
     for (entity, value) in decoded.values.drain(..) {
-        if let Ok(mut entity) = world.get_entity_mut(entity) {
+        if gathers && world.get::<C>(entity).is_none() {
+            lacking.push((entity, value));
+        } else if let Ok(mut entity) = world.get_entity_mut(entity) {
             entity.insert(value);
         }
     }
+    put_first(world, lacking);
 }
 
 /// The codec and number of `C`, for its journal system.
@@ -143,6 +146,10 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
 
     fn continues_motion(&self) -> bool {
         self.codec.continues_motion()
+    }
+
+    fn puts(&self) -> Vec<TypeId> {
+        vec![TypeId::of::<C>()]
     }
 
     fn write(&self, baseline: Option<Baseline>, words: &[u32], writer: &mut BitWriter) {
@@ -218,6 +225,7 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
     }
 
     fn remove(&self, world: &mut World, entity: Entity) {
+        forget_first::<C>(world, entity);
         if let Ok(mut entity) = world.get_entity_mut(entity) {
             entity.remove::<C>();
         }
@@ -257,6 +265,8 @@ pub(crate) struct Registry {
     pub(crate) lanes: Vec<Lane>,
     /// Who may be told each lane.
     pub(crate) audiences: LaneAudiences,
+    /// Components that go on an entity at once.
+    pub(crate) kinds: Vec<KindEntry>,
     sealed: bool,
 }
 
@@ -283,15 +293,27 @@ impl Registry {
         });
     }
 
+    pub(crate) fn add_kind(&mut self, kind: KindEntry) {
+        assert!(
+            !self.sealed,
+            "`replicate_together` was called after the app was finished: call it in a plugin's `build`"
+        );
+        self.kinds.push(kind);
+    }
+
     /// Sorts components and lanes by name and numbers them.
     ///
     /// # Panics
-    /// At start-up, when components of one lane disagree on how it is sent, or there are more than [`MAX_LANES`] lanes.
+    /// At start-up, when components of one lane disagree on how it is sent, there are more than [`MAX_LANES`] lanes, or a
+    /// kind names what is not replicated.
     pub(crate) fn seal(&mut self) {
         if self.sealed {
             return;
         }
         self.sealed = true;
+        for kind in &self.kinds {
+            kind.check(&self.components);
+        }
         self.components.sort_by(|a, b| a.name.cmp(&b.name));
         let mut names: Vec<String> = self.components.iter().map(|entry| entry.lane_name.clone()).collect();
         names.sort();
