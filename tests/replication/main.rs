@@ -24,4 +24,5 @@ mod references;
 mod scene;
 mod slots;
 mod spawn;
+mod stable_ids;
 mod visibility;

@@ -14,8 +14,8 @@ pub use slipstream_protocol::{
 pub use slipstream_replication::{
     AlwaysRelevant, AppInterestExt, AppReplicateExt, Audience, Axes, Bits, BodyState, CodedBy, FieldsCodec, Frozen,
     Importance, InRooms, KinematicBody, KinematicCodec, NetworkCodec, OnLeave, OwnedBy, Quantised, Remote, RemoteTick,
-    Replicated, ReplicationStats, ReplicationSystems, Reveal, Room, SpatialInterest, Team, TransformCodec, Vicinity,
-    Viewpoint, VisibleTo,
+    Replicated, ReplicationStats, ReplicationSystems, Reveal, Room, SpatialInterest, StableId, Team, TransformCodec,
+    Vicinity, Viewpoint, VisibleTo,
 };
 pub use slipstream_simulation::{
     AppInputExt, Controlled, InputStats, Owned, Owner, Simulation, SimulationSystems, SimulationTick, TickLead,

@@ -192,6 +192,13 @@ impl<B: KinematicBody> ErasedComponent for BodyComponent<B> {
         }
     }
 
+    fn carry(&self, world: &mut World, from: Entity, to: Entity) {
+        let body = world.get_entity_mut(from).ok().and_then(|mut entity| entity.take::<(B::Pose, B::Motion)>());
+        if let (Some(body), Ok(mut entity)) = (body, world.get_entity_mut(to)) {
+            entity.insert(body);
+        }
+    }
+
     fn number(&self, world: &mut World, component: usize) {
         let direction = world.resource::<Registry>().components.get(component).map(|entry| entry.options.direction);
         world.insert_resource(BodyCodec::<B> {

@@ -391,9 +391,25 @@ impl Incoming {
         }
     }
 
-    /// The slots whose entities were announced at tick `at` or before, and not since.
+    /// The slots whose entities were announced at tick `at` or before, and not since. What was said to freeze since is not
+    /// among them: it stays.
     pub(crate) fn announced_until(&self, at: Tick) -> Vec<u32> {
-        self.slots.keys().copied().filter(|slot| self.will_vanish(*slot, at)).collect()
+        let froze = |inbox: &SlotInbox| inbox.vanished.is_some_and(|told| told.is_newer_than(at));
+        let old = self.slots.iter().filter(|(slot, inbox)| self.will_vanish(**slot, at) && !froze(inbox));
+        old.map(|(slot, _)| *slot).collect()
+    }
+
+    /// The slots whose entities are in the world.
+    pub(crate) fn present_slots(&self) -> impl Iterator<Item = u32> {
+        self.slots.keys().copied().filter(|slot| self.present(*slot).is_some())
+    }
+
+    /// Another entity is the one in a slot from here on.
+    pub(crate) fn rehome(&mut self, slot: u32, entity: Entity) {
+        let incarnations = self.slots.get_mut(&slot).into_iter().flat_map(|inbox| &mut inbox.incarnations);
+        for known in incarnations.filter(|known| known.entity.is_some()) {
+            known.entity = Some(entity);
+        }
     }
 
     /// Takes the entity, and what its lanes show, from the slot's earlier incarnations.

@@ -26,11 +26,6 @@ pub(crate) use self::values::{first_value, forget_first, is_of_a_kind, put_first
 
 /// The component types of one kind of entity, for
 /// [`replicate_together`](crate::AppReplicateExt::replicate_together): a tuple of two to twelve.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no kind of entity",
-    label = "not a tuple of 2 to 12 component types",
-    note = "a kind is a tuple of 2 to 12 component types, such as `(Transform, Velocity, Health)`"
-)]
 pub trait Kind: Tuple {}
 
 impl<T: Tuple> Kind for T {}

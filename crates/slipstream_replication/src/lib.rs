@@ -42,6 +42,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod adoption;
 mod ancestry;
 mod apply;
 mod arena;
@@ -65,6 +66,7 @@ mod registry;
 mod replicated;
 mod requests;
 mod slots;
+mod stable_id;
 mod systems;
 mod view;
 
@@ -91,5 +93,6 @@ pub use registry::{Direction, MAX_LANES};
 pub use replicated::{Importance, OwnedBy, Remote, RemoteTick, Replicated, Slot, VisibleTo};
 pub use slipstream_derive::NetworkCodec;
 pub use slipstream_wire::{BodyState, KinematicCodec};
+pub use stable_id::StableId;
 pub use systems::ReplicationSystems;
 pub use view::ReplicationStats;

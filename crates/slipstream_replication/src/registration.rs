@@ -6,6 +6,7 @@ use bevy::ecs::component::Mutable;
 use bevy::ecs::relationship::Relationship;
 use bevy::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
+use slipstream_connection::EntityMap;
 use slipstream_wire::KinematicCodec;
 
 use crate::body::{BodyComponent, KinematicBody, journal_bodies, journal_body_removal};
@@ -13,11 +14,11 @@ use crate::codec::{Codec, RelationshipCodec, SerdeCodec, TransformCodec};
 use crate::field::{ByField, NetworkCodec, StepCodec};
 use crate::interest::Audience;
 use crate::journal::{journal_changes, journal_removal};
-use crate::kind::{Kind, KindEntry};
+use crate::kind::{Kind, KindEntry, forget_first};
 use crate::registry::{
-    ApplyMode, Decoded, Direction, ErasedComponent, LaneOptions, Registry, TypedComponent, set_all_anew,
-    set_all_in_place,
+    Decoded, Direction, ErasedComponent, LaneOptions, Registry, TypedComponent, set_all_anew, set_all_in_place,
 };
+use crate::stable_id::{Adopted, set_all_ids, set_id};
 use crate::systems::ReplicationSystems;
 
 /// Registers components for replication. Order never matters; every peer registers the same.
@@ -61,14 +62,14 @@ pub trait AppReplicateExt {
     /// [`Remote`](crate::Remote), which is inserted last, says that all are there.
     ///
     /// It is about first values, when an entity appears or gains several of the components in one frame; what changes
-    /// later is written in place. What did not come (the entity has it not, or this connection is not told it) holds nothing
-    /// up: the rest goes on together. Parents come before their children.
+    /// later is written in place. What did not come (the entity has it not, or this connection is not told it) holds
+    /// nothing up: the rest goes on together. Parents come before their children.
     ///
     /// * A body is named by its two components, both or neither.
     /// * A relationship may be named: it goes on with the rest where its target is here, and later where it is not. One
     ///   that is not named goes on before.
     /// * A component may be in several kinds. An entity takes the one of which most came.
-    /// * Of a kind of more than six components where some did not come, the first six go on at once, and then the others.
+    /// * Of a kind of more than six components where some did not come, the first six go on at once, then the others.
     ///
     /// Kinds are this program's own affair: other peers need not have the same.
     ///
@@ -117,7 +118,7 @@ impl AppReplicateExt for App {
     }
 
     fn replicate_with<C: Component<Mutability = Mutable>>(&mut self, codec: impl Codec<C>) -> Registration<'_, C> {
-        register(self, Arc::new(codec), set_mutable::<C>, set_all_in_place::<C>, ApplyMode::Always)
+        register(self, Arc::new(codec), set_mutable::<C>, set_all_in_place::<C>, None)
     }
 
     fn replicate_body<B: KinematicBody>(&mut self, codec: KinematicCodec) -> Registration<'_, B> {
@@ -130,7 +131,7 @@ impl AppReplicateExt for App {
     }
 
     fn replicate_relationship<R: Relationship>(&mut self) -> Registration<'_, R> {
-        register(self, Arc::new(RelationshipCodec), insert_anew::<R>, set_all_anew::<R>, ApplyMode::WhenResolved)
+        register(self, Arc::new(RelationshipCodec), insert_anew::<R>, set_all_anew::<R>, Some(end_relationship::<R>))
     }
 
     fn replicate_together<K: Kind>(&mut self) -> &mut Self {
@@ -142,14 +143,19 @@ impl AppReplicateExt for App {
     }
 }
 
+/// The ids of entities that both sides load, in a lane of their own.
+pub(crate) fn replicate_stable_ids(app: &mut App) {
+    let _ids = register(app, Arc::new(SerdeCodec), set_id, set_all_ids, None);
+}
+
 fn register<C: Component>(
     app: &mut App,
     codec: Arc<dyn Codec<C>>,
     set: fn(&mut EntityWorldMut, C),
     set_all: fn(&mut World, &mut Decoded<C>),
-    mode: ApplyMode,
+    end: Option<fn(&mut World, Entity)>,
 ) -> Registration<'_, C> {
-    if add::<C>(app, Arc::new(TypedComponent { codec, set, set_all, mode, decoded: Mutex::default() })) {
+    if add::<C>(app, Arc::new(TypedComponent { codec, set, set_all, end, decoded: Mutex::default() })) {
         app.add_systems(FixedPostUpdate, journal_changes::<C>.in_set(ReplicationSystems::Journal))
             .add_observer(journal_removal::<C>);
     }
@@ -176,6 +182,21 @@ fn set_mutable<C: Component<Mutability = Mutable>>(entity: &mut EntityWorldMut, 
 
 fn insert_anew<C: Component>(entity: &mut EntityWorldMut, value: C) {
     entity.insert(value);
+}
+
+/// The relationship is to nothing that is replicated and here. An entity that both sides load keeps the one that it has
+/// to another of this side's: its level put it there.
+fn end_relationship<R: Relationship>(world: &mut World, entity: Entity) {
+    forget_first::<R>(world, entity);
+    let adopted = world.get::<Adopted>(entity).is_some();
+    let target = world.get::<R>(entity).map(Relationship::get);
+    let own = target.is_some_and(|target| world.resource::<EntityMap>().network(target).is_none());
+    if adopted && own {
+        return;
+    }
+    if let Ok(mut entity) = world.get_entity_mut(entity) {
+        entity.remove::<R>();
+    }
 }
 
 fn name_of<C>() -> String {
@@ -231,7 +252,7 @@ impl<C: Component<Mutability = Mutable>> Registration<'_, C> {
             codec: Arc::new(codec),
             set: set_mutable::<C>,
             set_all: set_all_in_place::<C>,
-            mode: ApplyMode::Always,
+            end: None,
             decoded: Mutex::default(),
         };
         self.app.world_mut().resource_mut::<Registry>().add(name_of::<C>(), Arc::new(erased));

@@ -60,17 +60,10 @@ pub(crate) trait ErasedComponent: Send + Sync {
     /// Takes a relationship off that the words say is to `target`.
     fn detach(&self, world: &mut World, entity: Entity, words: &[u32], target: NetworkId);
     fn remove(&self, world: &mut World, entity: Entity);
+    /// Takes the component from one entity to another.
+    fn carry(&self, world: &mut World, from: Entity, to: Entity);
     /// Tells the type's journal system its number, once all are known.
     fn number(&self, world: &mut World, component: usize);
-}
-
-/// How a decoded value gets onto its entity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ApplyMode {
-    /// Even with unresolved references: they are placeholders until they resolve.
-    Always,
-    /// Only where its one reference resolves: a relationship to nothing is none.
-    WhenResolved,
 }
 
 /// What a component that was put on an entity refers to.
@@ -86,7 +79,9 @@ pub(crate) struct TypedComponent<C: Component> {
     pub(crate) set: fn(&mut EntityWorldMut, C),
     /// Puts decoded values on their entities, where the type allows that they are written in place.
     pub(crate) set_all: fn(&mut World, &mut Decoded<C>),
-    pub(crate) mode: ApplyMode,
+    /// Of a relationship: takes it off where its target is not here. Other values go on all the same, with placeholders
+    /// until their references resolve.
+    pub(crate) end: Option<fn(&mut World, Entity)>,
     pub(crate) decoded: Mutex<Decoded<C>>,
 }
 
@@ -175,9 +170,11 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
         let mut resolve = ResolveEntities::new(world.resource());
         let value = self.codec.dequantize(words, &mut resolve)?;
         let references = References { resolved: !resolve.is_unresolved(), found: core::mem::take(&mut resolve.found) };
-        if self.mode == ApplyMode::WhenResolved && references.found.is_empty() {
+        if let Some(end) = self.end
+            && references.found.is_empty()
+        {
             // To nothing, or to what is not here: either way no longer to what it was.
-            self.remove(world, entity);
+            end(world, entity);
         } else if let Ok(mut entity) = world.get_entity_mut(entity) {
             (self.set)(&mut entity, value);
         }
@@ -198,7 +195,7 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
             let mut resolve = ResolveEntities::new(map);
             match self.codec.dequantize(words, &mut resolve) {
                 // To nothing, or to what is not here: either way no longer to what it was.
-                Ok(_) if self.mode == ApplyMode::WhenResolved && resolve.found.is_empty() => dropped.push(entity),
+                Ok(_) if self.end.is_some() && resolve.found.is_empty() => dropped.push(entity),
                 Ok(value) => decoded.values.push((entity, value)),
                 Err(error) => {
                     refused = Some(error);
@@ -214,12 +211,14 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
         batch.refused = refused;
         (self.set_all)(world, decoded);
         for entity in dropped {
-            self.remove(world, entity);
+            if let Some(end) = self.end {
+                end(world, entity);
+            }
         }
     }
 
     fn detach(&self, world: &mut World, entity: Entity, words: &[u32], target: NetworkId) {
-        if self.mode == ApplyMode::WhenResolved && words == [target.slot, target.generation] {
+        if self.end.is_some() && words == [target.slot, target.generation] {
             self.remove(world, entity);
         }
     }
@@ -228,6 +227,13 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
         forget_first::<C>(world, entity);
         if let Ok(mut entity) = world.get_entity_mut(entity) {
             entity.remove::<C>();
+        }
+    }
+
+    fn carry(&self, world: &mut World, from: Entity, to: Entity) {
+        let value = world.get_entity_mut(from).ok().and_then(|mut entity| entity.take::<C>());
+        if let (Some(value), Ok(mut entity)) = (value, world.get_entity_mut(to)) {
+            entity.insert(value);
         }
     }
 
@@ -304,8 +310,8 @@ impl Registry {
     /// Sorts components and lanes by name and numbers them.
     ///
     /// # Panics
-    /// At start-up, when components of one lane disagree on how it is sent, there are more than [`MAX_LANES`] lanes, or a
-    /// kind names what is not replicated.
+    /// At start-up, when components of one lane disagree on how it is sent, there are more than [`MAX_LANES`] lanes, or
+    /// a kind names what is not replicated.
     pub(crate) fn seal(&mut self) {
         if self.sealed {
             return;

@@ -66,6 +66,11 @@ fn take_first<C: Component>(world: &mut World, entity: Entity) -> Option<C> {
 /// A part is put on an entity in one insertion whatever of it came, which takes a bundle type for each subset of it: 64
 /// for six components. Both parts go on in one insertion where all of them came; there are two insertions only where
 /// the tuple has more than six components and some did not come.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of entity",
+    label = "not a tuple of 2 to 12 component types",
+    note = "a kind is a tuple of 2 to 12 component types, such as `(Transform, Velocity, Health)`"
+)]
 pub trait Tuple: 'static {
     /// The first six.
     type First: Values;
