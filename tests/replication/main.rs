@@ -21,6 +21,7 @@ mod ownership;
 mod quantised;
 mod reconnect;
 mod references;
+mod resources;
 mod scene;
 mod slots;
 mod spawn;

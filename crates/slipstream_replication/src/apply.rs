@@ -9,6 +9,7 @@ use slipstream_wire::Tick;
 use crate::adoption::{adopt_or_spawn, announced_id, release_adopted};
 use crate::ancestry::parents_first;
 use crate::batch::Batch;
+use crate::carrier::ResourceCarrier;
 use crate::incoming::{Change, Incoming, Speaker};
 use crate::interest::Frozen;
 use crate::kind::put_together;
@@ -268,13 +269,15 @@ fn batch_lane(
     };
     let mut removed = Vec::new();
     // What it had before the first value came, it has no more if the value says so.
-    let sheds = inbox.applied.is_none() && world.get::<Adopted>(entity).is_some();
+    let first = inbox.applied.is_none();
+    let sheds = first && world.get::<Adopted>(entity).is_some();
     let mut old = parts(&shown);
     for (component, new) in batches.lanes.get(lane).into_iter().flatten().zip(parts(words)) {
         let old = old.next().flatten();
         match new {
             Some(new) if old != Some(new) => batches.batches[*component].push(entity, (slot, lane), new),
             None if sheds || old.is_some() => removed.push(*component),
+            None if first && batches.components[*component].outlives_entity() => removed.push(*component),
             _ => {}
         }
     }
@@ -394,7 +397,9 @@ pub(crate) fn restore_released(world: &mut World, connections: &mut QueryState<E
 /// Marks new entities as whole, parents before their children.
 fn show(world: &mut World, appeared: Vec<Entity>) {
     for entity in parents_first(world, appeared) {
-        if let Ok(mut entity) = world.get_entity_mut(entity) {
+        if let Ok(mut entity) = world.get_entity_mut(entity)
+            && !entity.contains::<ResourceCarrier>()
+        {
             entity.insert(Remote);
         }
     }

@@ -15,6 +15,7 @@ use crate::registration::{AppReplicateExt, replicate_stable_ids};
 use crate::registry::Registry;
 use crate::replicated::OwnedBy;
 use crate::requests::answer_requests;
+use crate::resource::protocol_name;
 use crate::slots::{Slots, assign_slot, forget_name, name_owner, note_slot_options, retire_slot, unname_owner};
 use crate::stable_id::{StableEntities, forget_stable_id, note_present, note_stable_id};
 use crate::systems::ReplicationSystems;
@@ -109,7 +110,8 @@ impl Plugin for ReplicationPlugin {
             erased.number(world, component);
         }
         for (name, parameters) in entries {
-            app.add_protocol_entry("component", &name, &parameters);
+            let (kind, name) = protocol_name(&name);
+            app.add_protocol_entry(kind, name, &parameters);
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::kind::{Kind, KindEntry, forget_first};
 use crate::registry::{
     Decoded, Direction, ErasedComponent, LaneOptions, Registry, TypedComponent, set_all_anew, set_all_in_place,
 };
+use crate::resource::ResourceRegistration;
 use crate::stable_id::{Adopted, set_all_ids, set_id};
 use crate::systems::ReplicationSystems;
 
@@ -56,6 +57,44 @@ pub trait AppReplicateExt {
     ///
     /// It appears on the receiver once both ends exist there.
     fn replicate_relationship<R: Relationship>(&mut self) -> Registration<'_, R>;
+
+    /// Replicates the resource `R`, through bincode and serde: the server's value goes to every connection when it
+    /// changes.
+    ///
+    /// On a client it is written into the resource that is there, or inserted where there is none, and removed when the
+    /// server removes its own. It stays when the connection ends. What a client writes into it is its own affair, until
+    /// the server's next value comes. On a host it is the server's.
+    ///
+    /// Entities in it are mapped to the receiver's where the type has `#[component(map_entities)]` and implements
+    /// `MapEntities`: the derive of `Resource` does not know `#[entities]` by itself.
+    ///
+    /// ```
+    /// use bevy::prelude::*;
+    /// use serde::{Deserialize, Serialize};
+    /// use slipstream_replication::AppReplicateExt;
+    ///
+    /// #[derive(Resource, Clone, Serialize, Deserialize)]
+    /// struct Match {
+    ///     score: [u32; 2],
+    ///     seconds_left: f32,
+    /// }
+    ///
+    /// fn register(app: &mut App) {
+    ///     app.replicate_resource::<Match>().step(0.1).send_every(6);
+    /// }
+    /// ```
+    fn replicate_resource<R>(&mut self) -> ResourceRegistration<'_, R>
+    where
+        R: Resource<Mutability = Mutable> + Clone + Serialize + DeserializeOwned,
+    {
+        self.replicate_resource_with(SerdeCodec)
+    }
+
+    /// Replicates the resource `R` through a codec of your own. One that `R` derives is [`ByField`]`(R::codec())`.
+    fn replicate_resource_with<R: Resource<Mutability = Mutable>>(
+        &mut self,
+        codec: impl Codec<R>,
+    ) -> ResourceRegistration<'_, R>;
 
     /// Puts replicated components on an entity in one insertion where they arrive together, so that component hooks and
     /// observers of any of them find the others. Without it they go on one type after the other, and only
@@ -122,7 +161,7 @@ impl AppReplicateExt for App {
     }
 
     fn replicate_body<B: KinematicBody>(&mut self, codec: KinematicCodec) -> Registration<'_, B> {
-        if add::<B>(self, BodyComponent::<B>::new(codec)) {
+        if add(self, name_of::<B>(), BodyComponent::<B>::new(codec)) {
             self.add_systems(FixedPostUpdate, journal_bodies::<B>.in_set(ReplicationSystems::Journal))
                 .add_observer(journal_body_removal::<B, B::Pose>)
                 .add_observer(journal_body_removal::<B, B::Motion>);
@@ -132,6 +171,13 @@ impl AppReplicateExt for App {
 
     fn replicate_relationship<R: Relationship>(&mut self) -> Registration<'_, R> {
         register(self, Arc::new(RelationshipCodec), insert_anew::<R>, set_all_anew::<R>, Some(end_relationship::<R>))
+    }
+
+    fn replicate_resource_with<R: Resource<Mutability = Mutable>>(
+        &mut self,
+        codec: impl Codec<R>,
+    ) -> ResourceRegistration<'_, R> {
+        ResourceRegistration::new(self, codec)
     }
 
     fn replicate_together<K: Kind>(&mut self) -> &mut Self {
@@ -155,17 +201,17 @@ fn register<C: Component>(
     set_all: fn(&mut World, &mut Decoded<C>),
     end: Option<fn(&mut World, Entity)>,
 ) -> Registration<'_, C> {
-    if add::<C>(app, Arc::new(TypedComponent { codec, set, set_all, end, decoded: Mutex::default() })) {
+    let erased = TypedComponent { codec, set, set_all, end, decoded: Mutex::default() };
+    if add(app, name_of::<C>(), Arc::new(erased)) {
         app.add_systems(FixedPostUpdate, journal_changes::<C>.in_set(ReplicationSystems::Journal))
             .add_observer(journal_removal::<C>);
     }
     Registration { app, marker: core::marker::PhantomData }
 }
 
-/// Whether `C` had not been registered before.
-fn add<C>(app: &mut App, erased: Arc<dyn ErasedComponent>) -> bool {
+/// Registers something under a name; whether nothing had been before.
+pub(crate) fn add(app: &mut App, name: String, erased: Arc<dyn ErasedComponent>) -> bool {
     app.init_resource::<Registry>();
-    let name = name_of::<C>();
     let mut registry = app.world_mut().resource_mut::<Registry>();
     let first = registry.entry(&name).is_none();
     registry.add(name, erased);

@@ -50,6 +50,11 @@ pub(crate) trait ErasedComponent: Send + Sync {
     fn continues_motion(&self) -> bool;
     /// The component types that it puts on entities.
     fn puts(&self) -> Vec<TypeId>;
+    /// Whether what it puts may be there before its entity is, from an earlier connection: a first value that says that it
+    /// is not there takes it away.
+    fn outlives_entity(&self) -> bool {
+        false
+    }
     fn write(&self, baseline: Option<Baseline>, words: &[u32], writer: &mut BitWriter);
     fn read(&self, baseline: Option<Baseline>, reader: &mut BitReader, words: &mut Vec<u32>)
     -> Result<(), RecordError>;
@@ -83,6 +88,22 @@ pub(crate) struct TypedComponent<C: Component> {
     /// until their references resolve.
     pub(crate) end: Option<fn(&mut World, Entity)>,
     pub(crate) decoded: Mutex<Decoded<C>>,
+}
+
+/// Reads the words of a value, not more than there may be.
+pub(crate) fn read_within_limit<C>(
+    codec: &dyn Codec<C>,
+    baseline: Option<Baseline>,
+    reader: &mut BitReader,
+    words: &mut Vec<u32>,
+) -> Result<(), RecordError> {
+    let start = words.len();
+    codec.read(baseline, reader, words)?;
+    let length = words.len() - start;
+    if length > MAX_COMPONENT_WORDS {
+        return Err(RecordError::TooLarge { what: "a component", length, limit: MAX_COMPONENT_WORDS });
+    }
+    Ok(())
 }
 
 /// Values that were decoded, and the query that finds their entities.
@@ -157,13 +178,7 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
         reader: &mut BitReader,
         words: &mut Vec<u32>,
     ) -> Result<(), RecordError> {
-        let start = words.len();
-        self.codec.read(baseline, reader, words)?;
-        let length = words.len() - start;
-        if length > MAX_COMPONENT_WORDS {
-            return Err(RecordError::TooLarge { what: "a component", length, limit: MAX_COMPONENT_WORDS });
-        }
-        Ok(())
+        read_within_limit(self.codec.as_ref(), baseline, reader, words)
     }
 
     fn apply(&self, world: &mut World, entity: Entity, words: &[u32]) -> Result<References, RecordError> {
