@@ -15,7 +15,8 @@ pub use slipstream_replication::{
     AlwaysRelevant, AppInterestExt, AppReplicateExt, Audience, Axes, Bits, BodyState, CodedBy, Companions,
     DefaultPriorityWeights, FieldsCodec, Frozen, Importance, InRooms, KinematicBody, KinematicCodec, NetworkCodec,
     OnLeave, OwnedBy, Priorities, PriorityWeights, Quantised, Remote, RemoteTick, Replicated, ReplicationStats,
-    ReplicationSystems, Reveal, Room, SpatialInterest, Team, Together, TransformCodec, Vicinity, Viewpoint, VisibleTo,
+    ReplicationSystems, Reveal, Room, SpatialInterest, StableId, Team, Together, TransformCodec, Vicinity, Viewpoint,
+    VisibleTo,
 };
 pub use slipstream_simulation::{
     AppInputExt, Controlled, InputStats, Owned, Owner, Simulation, SimulationSystems, SimulationTick, TickLead,

@@ -1,4 +1,4 @@
-//! From records to entities: an entity appears whole, parents first, [`Remote`] last.
+//! From records to entities: an entity appears whole, parents first, what is of one kind at once, [`Remote`] last.
 
 use std::sync::Arc;
 
@@ -6,15 +6,19 @@ use bevy::prelude::*;
 use slipstream_connection::{Endpoint, EntityMap, NetworkId, NetworkRole, Role, channels};
 use slipstream_wire::Tick;
 
+use crate::adoption::{adopt_or_spawn, announced_id, release_adopted};
+use crate::ancestry::parents_first;
 use crate::batch::Batch;
-use crate::incoming::{Change, Incoming, Speaker};
+use crate::carrier::ResourceCarrier;
+use crate::incoming::{Change, Incoming, LaneNews, Speaker};
 use crate::interest::Frozen;
-use crate::journal::Journal;
+use crate::kind::put_together;
 use crate::record::parts;
 use crate::registry::{Direction, ErasedComponent, Registry};
-use crate::replicated::{Remote, RemoteTick, Slot};
+use crate::replicated::{Remote, RemoteTick};
 use crate::requests::ask_for_everything;
 use crate::slots::Slots;
+use crate::stable_id::{Adopted, StableId};
 use crate::view::View;
 
 /// Applies what arrived on every connection.
@@ -79,11 +83,11 @@ pub(crate) struct Arrived {
     changes: Vec<Change>,
 }
 
-fn take_incoming(world: &mut World, connection: Entity) -> Option<Incoming> {
+pub(crate) fn take_incoming(world: &mut World, connection: Entity) -> Option<Incoming> {
     world.get_mut::<Incoming>(connection).map(|mut incoming| core::mem::take(&mut *incoming))
 }
 
-fn put_back(world: &mut World, connection: Entity, incoming: Incoming) {
+pub(crate) fn put_back(world: &mut World, connection: Entity, incoming: Incoming) {
     if let Some(mut place) = world.get_mut::<Incoming>(connection) {
         *place = incoming;
     } else if world.resource::<NetworkRole>().0 == Role::Client {
@@ -118,21 +122,15 @@ fn decode_chunks(
 
 fn apply_changes(world: &mut World, incoming: &mut Incoming, changes: &[Change]) {
     let mut appeared = Vec::new();
-    for change in changes {
-        if let Change::Appear { slot, epoch } = change {
-            appeared.extend(appear(world, incoming, *slot, *epoch));
+    for (position, change) in changes.iter().enumerate() {
+        if let Change::Appear { slot, epoch } = *change {
+            let values = changes.get(position + 1..).unwrap_or_default();
+            let id = announced_id(world, incoming, (slot, epoch), values);
+            appeared.extend(appear(world, incoming, slot, epoch, id));
         }
     }
     let (mut vanished, mut frozen) = (Vec::new(), Vec::new());
-    world.resource_scope(|world, mut batches: Mut<Batches>| {
-        let batches = &mut *batches;
-        if batches.components.is_empty() {
-            let components = &world.resource::<Registry>().components;
-            batches.components = components.iter().map(|entry| Arc::clone(&entry.erased)).collect();
-            batches.batches.resize_with(components.len(), Batch::default);
-            let lanes = &world.resource::<Registry>().lanes;
-            batches.lanes = lanes.iter().map(|lane| lane.components.clone()).collect();
-        }
+    with_batches(world, |world, batches| {
         for change in changes {
             match *change {
                 Change::Appear { .. } => {}
@@ -143,10 +141,9 @@ fn apply_changes(world: &mut World, incoming: &mut Incoming, changes: &[Change])
                 Change::Vanish { slot, at, freezes: true } => frozen.push((slot, at)),
             }
         }
-        for component in 0..batches.components.len() {
-            flush(world, incoming, batches, component);
-        }
+        flush_all(world, incoming, batches);
     });
+    put_together(world);
     if !appeared.is_empty() {
         resolve_references(world, incoming);
     }
@@ -173,7 +170,7 @@ fn vanish(world: &mut World, incoming: &mut Incoming, vanished: &[(u32, Tick)]) 
 
 /// Ends what refers to an entity that goes: a child that stays in sight must not go with its parent, and is put back when
 /// the parent returns. A child that goes too is left to its parent.
-fn let_go(world: &mut World, incoming: &mut Incoming, id: NetworkId) {
+pub(crate) fn let_go(world: &mut World, incoming: &mut Incoming, id: NetworkId) {
     for (slot, lane) in incoming.referrers.remove(&id).unwrap_or_default() {
         let Some((entity, words)) = incoming.shown(slot, lane) else { continue };
         for (component, words) in components_of(world, lane).iter().zip(parts(&words)) {
@@ -193,8 +190,9 @@ pub(crate) fn drop_announced_until(world: &mut World, connection: Entity, until:
     put_back(world, connection, incoming);
 }
 
-/// Makes the entity of an announced incarnation, still bare. `None` when it has one, or was superseded.
-fn appear(world: &mut World, incoming: &mut Incoming, slot: u32, epoch: u8) -> Option<Entity> {
+/// Makes the entity of an announced incarnation, still bare, or finds the one that this side has by its `id`. `None`
+/// when the incarnation has one, or was superseded.
+fn appear(world: &mut World, incoming: &mut Incoming, slot: u32, epoch: u8, id: Option<StableId>) -> Option<Entity> {
     let known = incoming.incarnation(slot, epoch)?;
     let generation = known.generation;
     if known.entity.is_some() || !incoming.is_current(slot, epoch) {
@@ -214,11 +212,8 @@ fn appear(world: &mut World, incoming: &mut Incoming, slot: u32, epoch: u8) -> O
         None => {}
     }
     incoming.clear_shown(slot);
-    let entity = world.spawn(Slot { index: slot, generation }).id();
+    let entity = adopt_or_spawn(world, id, NetworkId { slot, generation });
     incoming.incarnation(slot, epoch)?.entity = Some(entity);
-    world.resource_mut::<EntityMap>().insert(NetworkId { slot, generation }, entity);
-    world.resource_mut::<Journal>().clear_slot(slot);
-    world.resource_mut::<Slots>().mirror(slot, generation, entity);
     Some(entity)
 }
 
@@ -231,6 +226,23 @@ pub(crate) struct Batches {
     lanes: Vec<Vec<usize>>,
 }
 
+impl Batches {
+    fn open(&mut self, registry: &Registry) {
+        if self.components.is_empty() {
+            self.components = registry.components.iter().map(|entry| Arc::clone(&entry.erased)).collect();
+            self.batches.resize_with(registry.components.len(), Batch::default);
+            self.lanes = registry.lanes.iter().map(|lane| lane.components.clone()).collect();
+        }
+    }
+}
+
+fn with_batches(world: &mut World, run: impl FnOnce(&mut World, &mut Batches)) {
+    world.resource_scope(|world, mut batches: Mut<Batches>| {
+        batches.open(world.resource::<Registry>());
+        run(world, &mut batches);
+    });
+}
+
 /// Notes what a lane's value changes on its entity, unless the entity shows a newer one.
 fn batch_lane(
     world: &mut World,
@@ -241,14 +253,17 @@ fn batch_lane(
     lane: usize,
     value: Tick,
 ) {
-    let Some((entity, shown, words)) = incoming.news(slot, epoch, lane, value) else { return };
+    let Some(LaneNews { entity, is_first, shown, words }) = incoming.news(slot, epoch, lane, value) else { return };
     let mut removed = Vec::new();
+    // What it had before the first value came, it has no more if the value says so.
+    let sheds = is_first && world.get::<Adopted>(entity).is_some();
     let mut old = parts(shown);
     for (component, new) in batches.lanes.get(lane).into_iter().flatten().zip(parts(words)) {
         let old = old.next().flatten();
         match new {
             Some(new) if old != Some(new) => batches.batches[*component].push(entity, (slot, lane), new),
-            None if old.is_some() => removed.push(*component),
+            None if sheds || old.is_some() => removed.push(*component),
+            None if is_first && batches.components[*component].outlives_entity() => removed.push(*component),
             _ => {}
         }
     }
@@ -258,6 +273,29 @@ fn batch_lane(
         flush(world, incoming, batches, component);
         batches.components[component].remove(world, entity);
     }
+}
+
+fn flush_all(world: &mut World, incoming: &mut Incoming, batches: &mut Batches) {
+    for component in 0..batches.components.len() {
+        flush(world, incoming, batches, component);
+    }
+}
+
+/// Puts what a slot shows on its entity, as if it had just come, but for some lanes.
+pub(crate) fn put_anew(world: &mut World, incoming: &mut Incoming, slot: u32, but: &[usize]) {
+    with_batches(world, |world, batches| {
+        for (lane, components) in batches.lanes.iter().enumerate().filter(|(lane, _)| !but.contains(lane)) {
+            let Some((entity, words)) = incoming.shown(slot, lane) else { continue };
+            for (component, words) in components.iter().zip(parts(&words)) {
+                match words {
+                    Some(words) => batches.batches[*component].push(entity, (slot, lane), words),
+                    None => batches.components[*component].remove(world, entity),
+                }
+            }
+        }
+        flush_all(world, incoming, batches);
+    });
+    put_together(world);
 }
 
 /// Puts what is noted of one component type on its entities.
@@ -303,14 +341,14 @@ fn put_lane(
     }
 }
 
-fn components_of(world: &World, lane: usize) -> Vec<Arc<dyn ErasedComponent>> {
+pub(crate) fn components_of(world: &World, lane: usize) -> Vec<Arc<dyn ErasedComponent>> {
     let registry = world.resource::<Registry>();
     let components = registry.lanes.get(lane).map(|lane| lane.components.as_slice()).unwrap_or_default();
     components.iter().map(|component| Arc::clone(&registry.components[*component].erased)).collect()
 }
 
 /// Applies again what referred to entities that did not exist here.
-fn resolve_references(world: &mut World, incoming: &mut Incoming) {
+pub(crate) fn resolve_references(world: &mut World, incoming: &mut Incoming) {
     for (slot, lane) in core::mem::take(&mut incoming.unresolved) {
         if let Some((entity, words)) = incoming.shown(slot, lane) {
             put_lane(world, incoming, entity, (slot, lane), None, &words);
@@ -341,24 +379,16 @@ pub(crate) fn restore_released(world: &mut World, connections: &mut QueryState<E
 
 /// Marks new entities as whole, parents before their children.
 fn show(world: &mut World, appeared: Vec<Entity>) {
-    let mut by_depth: Vec<(usize, Entity)> =
-        appeared.into_iter().map(|entity| (depth(world, entity), entity)).collect();
-    by_depth.sort_by_key(|(depth, _)| *depth);
-    for (_, entity) in by_depth {
-        if let Ok(mut entity) = world.get_entity_mut(entity) {
+    for entity in parents_first(world, appeared) {
+        if let Ok(mut entity) = world.get_entity_mut(entity)
+            && !entity.contains::<ResourceCarrier>()
+        {
             entity.insert(Remote);
         }
     }
 }
 
-fn depth(world: &World, entity: Entity) -> usize {
-    // A hierarchy of more levels is sorted no further: a peer could make a ring.
-    const DEEPEST: usize = 64;
-    let parents = core::iter::successors(Some(entity), |entity| world.get::<ChildOf>(*entity).map(ChildOf::parent));
-    parents.take(DEEPEST).count()
-}
-
-fn despawn(world: &mut World, entity: Entity) {
+pub(crate) fn despawn(world: &mut World, entity: Entity) {
     world.resource_mut::<EntityMap>().remove_entity(entity);
     // A child may be gone with its parent already.
     if let Ok(entity) = world.get_entity_mut(entity) {
@@ -366,9 +396,10 @@ fn despawn(world: &mut World, entity: Entity) {
     }
 }
 
-/// Takes away everything that a connection brought.
+/// Takes away everything that a connection brought, and lets go of what it did not.
 pub(crate) fn despawn_all(world: &mut World, incoming: &Incoming) {
-    for entity in incoming.entities() {
+    let kept = release_adopted(world, incoming);
+    for entity in incoming.entities().filter(|entity| !kept.contains(entity)) {
         despawn(world, entity);
     }
 }

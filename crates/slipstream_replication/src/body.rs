@@ -2,6 +2,7 @@
 //!
 //! The velocity tells where the pose should be by now, so that only what it does not tell is sent: see [`KinematicCodec`].
 
+use core::any::TypeId;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy::ecs::component::Mutable;
@@ -14,6 +15,7 @@ use slipstream_wire::{Baseline, BitReader, BitWriter, BodyState, KinematicCodec}
 use crate::batch::Batch;
 use crate::error::RecordError;
 use crate::journal::Journal;
+use crate::kind::{forget_first, is_of_a_kind, put_first};
 use crate::registry::{Direction, ErasedComponent, References, Registry};
 use crate::replicated::Slot;
 
@@ -111,6 +113,21 @@ impl<B: KinematicBody> BodyComponent<B> {
             }
         }
     }
+
+    /// Puts bodies on entities that lack a part of theirs, at once or with others of their kind.
+    fn put_lacking(world: &mut World, lacking: Vec<(Entity, BodyState)>) {
+        if lacking.is_empty() {
+            return;
+        }
+        if is_of_a_kind::<B::Pose>(world) && is_of_a_kind::<B::Motion>(world) {
+            put_first(world, lacking.iter().map(|(entity, body)| (*entity, B::pose(body))).collect());
+            put_first(world, lacking.iter().map(|(entity, body)| (*entity, B::motion(body))).collect());
+            return;
+        }
+        for (entity, body) in lacking {
+            Self::put(world, entity, &body);
+        }
+    }
 }
 
 impl<B: KinematicBody> ErasedComponent for BodyComponent<B> {
@@ -120,6 +137,10 @@ impl<B: KinematicBody> ErasedComponent for BodyComponent<B> {
 
     fn continues_motion(&self) -> bool {
         true
+    }
+
+    fn puts(&self) -> Vec<TypeId> {
+        vec![TypeId::of::<B::Pose>(), TypeId::of::<B::Motion>()]
     }
 
     #[inline]
@@ -158,16 +179,23 @@ impl<B: KinematicBody> ErasedComponent for BodyComponent<B> {
         }
         drop(parts);
         batch.refused = refused;
-        for (entity, body) in lacking {
-            Self::put(world, entity, &body);
-        }
+        Self::put_lacking(world, lacking);
     }
 
     fn detach(&self, _: &mut World, _: Entity, _: &[u32], _: NetworkId) {}
 
     fn remove(&self, world: &mut World, entity: Entity) {
+        forget_first::<B::Pose>(world, entity);
+        forget_first::<B::Motion>(world, entity);
         if let Ok(mut entity) = world.get_entity_mut(entity) {
             entity.remove::<(B::Pose, B::Motion)>();
+        }
+    }
+
+    fn carry(&self, world: &mut World, from: Entity, to: Entity) {
+        let body = world.get_entity_mut(from).ok().and_then(|mut entity| entity.take::<(B::Pose, B::Motion)>());
+        if let (Some(body), Ok(mut entity)) = (body, world.get_entity_mut(to)) {
+            entity.insert(body);
         }
     }
 

@@ -57,6 +57,15 @@ pub(crate) enum Change {
     },
 }
 
+/// What a lane's entity shows, and what it is to show.
+pub(crate) struct LaneNews<'a> {
+    pub(crate) entity: Entity,
+    /// Whether it shows nothing of the lane yet.
+    pub(crate) is_first: bool,
+    pub(crate) shown: &'a [u32],
+    pub(crate) words: &'a [u32],
+}
+
 /// One stay of one entity in a slot, as far as this connection knows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Incarnation {
@@ -474,17 +483,24 @@ impl Incoming {
         }
     }
 
-    /// A lane's value that its entity does not show yet, nor a newer one: the entity, and its values before and now.
+    /// A lane's value that its entity does not show yet, nor a newer one.
     #[inline]
-    pub(crate) fn news(&self, slot: u32, epoch: u8, lane: usize, value: Tick) -> Option<(Entity, &[u32], &[u32])> {
+    pub(crate) fn news(&self, slot: u32, epoch: u8, lane: usize, value: Tick) -> Option<LaneNews<'_>> {
         let place = self.heard.get(slot)?;
         let known = self.slots.get(place.dense as usize)?.incarnations().find(|known| known.epoch == epoch)?;
         let (entity, inbox) = (known.entity?, self.lanes.get(lane)?);
-        if inbox.applied(place).is_some_and(|applied| !value.is_newer_than(applied)) {
+        let applied = inbox.applied(place);
+        if applied.is_some_and(|applied| !value.is_newer_than(applied)) {
             return None;
         }
         // A newer baseline may have let it go within this frame: what it was coded for comes after it.
-        Some((entity, inbox.shown(place), inbox.at(place, value)?))
+        let words = inbox.at(place, value)?;
+        Some(LaneNews { entity, is_first: applied.is_none(), shown: inbox.shown(place), words })
+    }
+
+    /// A lane's value that was received of an incarnation.
+    pub(crate) fn value(&self, slot: u32, lane: usize, value: Tick) -> Option<&[u32]> {
+        self.lanes.get(lane)?.at(self.heard.get(slot)?, value)
     }
 
     /// A lane's entity shows a value from here on.
@@ -517,9 +533,28 @@ impl Incoming {
         }
     }
 
-    /// The slots whose entities were announced at tick `at` or before, and not since.
+    /// The slots whose entities were announced at tick `at` or before, and not since. What was said to freeze since is not
+    /// among them: it stays.
     pub(crate) fn announced_until(&self, at: Tick) -> Vec<u32> {
-        self.heard.iter().map(|(slot, _)| slot).filter(|slot| self.will_vanish(*slot, at)).collect()
+        let froze =
+            |slot: u32| self.slot(slot).and_then(|inbox| inbox.vanished).is_some_and(|told| told.is_newer_than(at));
+        let slots = self.heard.iter().map(|(slot, _)| slot);
+        slots.filter(|slot| self.will_vanish(*slot, at) && !froze(*slot)).collect()
+    }
+
+    /// The slots whose entities are in the world.
+    pub(crate) fn present_slots(&self) -> impl Iterator<Item = u32> {
+        self.heard.iter().map(|(slot, _)| slot).filter(|slot| self.present(*slot).is_some())
+    }
+
+    /// Another entity is the one in a slot from here on.
+    pub(crate) fn rehome(&mut self, slot: u32, entity: Entity) {
+        if self.heard.get(slot).is_none() {
+            return;
+        }
+        for known in self.slot_mut(slot).incarnations_mut().filter(|known| known.entity.is_some()) {
+            known.entity = Some(entity);
+        }
     }
 
     /// Takes the entity from the slot's earlier incarnations, with the generation that it was of.

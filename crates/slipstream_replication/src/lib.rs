@@ -43,10 +43,13 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod adoption;
+mod ancestry;
 mod apply;
 mod arena;
 mod batch;
 mod body;
+mod carrier;
 mod codec;
 mod convoy;
 mod error;
@@ -54,6 +57,7 @@ mod field;
 mod incoming;
 mod interest;
 mod journal;
+mod kind;
 mod lifecycle;
 mod news;
 mod ownership;
@@ -64,8 +68,10 @@ mod registration;
 mod registry;
 mod replicated;
 mod requests;
+mod resource;
 mod rows;
 mod slots;
+mod stable_id;
 mod systems;
 mod tick_log;
 mod view;
@@ -87,12 +93,15 @@ pub use interest::{
     AlwaysRelevant, AppInterestExt, Audience, Axes, Frozen, InRooms, OnLeave, Reveal, Room, SpatialInterest, Team,
     Vicinity, Viewpoint,
 };
+pub use kind::Kind;
 pub use plugin::ReplicationPlugin;
 pub use priority::{DefaultPriorityWeights, Priorities, PriorityWeights};
 pub use registration::{AppReplicateExt, Registration};
 pub use registry::{Direction, MAX_LANES};
 pub use replicated::{Importance, OwnedBy, Remote, RemoteTick, Replicated, Slot, VisibleTo};
+pub use resource::ResourceRegistration;
 pub use slipstream_derive::NetworkCodec;
 pub use slipstream_wire::{BodyState, KinematicCodec};
+pub use stable_id::StableId;
 pub use systems::ReplicationSystems;
 pub use view::ReplicationStats;

@@ -4,6 +4,7 @@ use bevy::prelude::*;
 use slipstream_connection::{AppChannelExt, ConnectionSystems, EntityMap, channels, is_server};
 use slipstream_protocol::{ChannelConfig, Delivery, Priority};
 
+use crate::adoption::adopt_latecomers;
 use crate::apply::{Batches, apply_records, restore_released};
 use crate::arena::Arena;
 use crate::convoy::{form_convoys, note_apart, note_together};
@@ -12,11 +13,13 @@ use crate::journal::{Journal, open_journal, review_depth, seal_journal};
 use crate::lifecycle::{close_view, open_view};
 use crate::ownership::{follow_ownership, lose_control, send_owned, stop_sending_owned, take_control};
 use crate::priority::DefaultPriorityWeights;
-use crate::registration::AppReplicateExt;
+use crate::registration::{AppReplicateExt, replicate_stable_ids};
 use crate::registry::Registry;
 use crate::replicated::OwnedBy;
 use crate::requests::answer_requests;
+use crate::resource::protocol_name;
 use crate::slots::{Slots, assign_slot, forget_name, name_owner, note_slot_options, retire_slot, unname_owner};
+use crate::stable_id::{StableEntities, forget_stable_id, note_present, note_stable_id};
 use crate::systems::ReplicationSystems;
 use crate::view::{pack_connections, settle_deliveries};
 
@@ -24,7 +27,7 @@ use crate::view::{pack_connections, settle_deliveries};
 ///
 /// ```text
 /// PreUpdate        (ConnectionSystems::Dispatch)
-///                  Apply    acknowledgements and losses; requests; records -> entities
+///                  Apply    acknowledgements and losses; requests; what stood in for the level's; records -> entities
 /// FixedPostUpdate  Journal  open, one system a component type, seal
 ///                  Interest what each connection should see
 ///                  Pack     for each connection: what is in sight, what fits, into datagrams
@@ -39,6 +42,7 @@ impl Plugin for ReplicationPlugin {
             .init_resource::<Arena>()
             .init_resource::<Batches>()
             .init_resource::<DefaultPriorityWeights>()
+            .init_resource::<StableEntities>()
             .init_resource::<EntityMap>();
         app.register_system_channel(
             channels::RECORDS,
@@ -52,6 +56,7 @@ impl Plugin for ReplicationPlugin {
             ChannelConfig::new("slipstream.record_requests", Delivery::ReliableOrdered),
         );
         let _owner = app.replicate::<OwnedBy>();
+        replicate_stable_ids(app);
 
         app.add_plugins(InterestPlugin);
         app.configure_sets(PreUpdate, ReplicationSystems::Apply.after(ConnectionSystems::Dispatch))
@@ -61,7 +66,14 @@ impl Plugin for ReplicationPlugin {
             )
             .add_systems(
                 PreUpdate,
-                (settle_deliveries, answer_requests, apply_records, follow_ownership, restore_released)
+                (
+                    settle_deliveries,
+                    answer_requests,
+                    adopt_latecomers,
+                    apply_records,
+                    follow_ownership,
+                    restore_released,
+                )
                     .chain()
                     .in_set(ReplicationSystems::Apply),
             )
@@ -78,6 +90,8 @@ impl Plugin for ReplicationPlugin {
             .add_observer(assign_slot)
             .add_observer(retire_slot)
             .add_observer(forget_name)
+            .add_observer(note_stable_id)
+            .add_observer(forget_stable_id)
             .add_observer(name_owner)
             .add_observer(unname_owner)
             .add_observer(note_together)
@@ -92,6 +106,7 @@ impl Plugin for ReplicationPlugin {
 
     fn finish(&self, app: &mut App) {
         let world = app.world_mut();
+        note_present(world);
         world.resource_mut::<Registry>().seal();
         world.resource_scope(|world, mut journal: Mut<Journal>| journal.shape(world.resource::<Registry>()));
         let registry = world.resource::<Registry>();
@@ -102,7 +117,8 @@ impl Plugin for ReplicationPlugin {
             erased.number(world, component);
         }
         for (name, parameters) in entries {
-            app.add_protocol_entry("component", &name, &parameters);
+            let (kind, name) = protocol_name(&name);
+            app.add_protocol_entry(kind, name, &parameters);
         }
     }
 }

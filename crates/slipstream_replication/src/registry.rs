@@ -3,7 +3,7 @@
 //! Registration fills a list in any order; [`Registry::seal`] sorts it by name once all plugins are built, so that every
 //! peer numbers components and lanes alike however its code is ordered.
 
-use core::any::Any;
+use core::any::{Any, TypeId};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy::ecs::component::Mutable;
@@ -15,6 +15,7 @@ use crate::batch::Batch;
 use crate::codec::{Codec, MAX_COMPONENT_WORDS, ResolveEntities};
 use crate::error::RecordError;
 use crate::interest::{Audience, LaneAudiences};
+use crate::kind::{KindEntry, forget_first, is_of_a_kind, put_first};
 
 /// The most lanes a program may have: a record names its lanes by one bit each.
 pub const MAX_LANES: usize = 64;
@@ -47,6 +48,13 @@ impl Default for LaneOptions {
 pub(crate) trait ErasedComponent: Send + Sync {
     fn describe(&self) -> String;
     fn continues_motion(&self) -> bool;
+    /// The component types that it puts on entities.
+    fn puts(&self) -> Vec<TypeId>;
+    /// Whether what it puts may be there before its entity is, from an earlier connection: a first value that says that it
+    /// is not there takes it away.
+    fn outlives_entity(&self) -> bool {
+        false
+    }
     fn write(&self, baseline: Option<Baseline>, words: &[u32], writer: &mut BitWriter);
     fn read(&self, baseline: Option<Baseline>, reader: &mut BitReader, words: &mut Vec<u32>)
     -> Result<(), RecordError>;
@@ -57,17 +65,10 @@ pub(crate) trait ErasedComponent: Send + Sync {
     /// Takes a relationship off that the words say is to `target`.
     fn detach(&self, world: &mut World, entity: Entity, words: &[u32], target: NetworkId);
     fn remove(&self, world: &mut World, entity: Entity);
+    /// Takes the component from one entity to another.
+    fn carry(&self, world: &mut World, from: Entity, to: Entity);
     /// Tells the type's journal system its number, once all are known.
     fn number(&self, world: &mut World, component: usize);
-}
-
-/// How a decoded value gets onto its entity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ApplyMode {
-    /// Even with unresolved references: they are placeholders until they resolve.
-    Always,
-    /// Only where its one reference resolves: a relationship to nothing is none.
-    WhenResolved,
 }
 
 /// What a component that was put on an entity refers to.
@@ -83,8 +84,26 @@ pub(crate) struct TypedComponent<C: Component> {
     pub(crate) set: fn(&mut EntityWorldMut, C),
     /// Puts decoded values on their entities, where the type allows that they are written in place.
     pub(crate) set_all: fn(&mut World, &mut Decoded<C>),
-    pub(crate) mode: ApplyMode,
+    /// Of a relationship: takes it off where its target is not here. Other values go on all the same, with placeholders
+    /// until their references resolve.
+    pub(crate) end: Option<fn(&mut World, Entity)>,
     pub(crate) decoded: Mutex<Decoded<C>>,
+}
+
+/// Reads the words of a value, not more than there may be.
+pub(crate) fn read_within_limit<C: 'static>(
+    codec: &dyn Codec<C>,
+    baseline: Option<Baseline>,
+    reader: &mut BitReader,
+    words: &mut Vec<u32>,
+) -> Result<(), RecordError> {
+    let start = words.len();
+    codec.read(baseline, reader, words)?;
+    let length = words.len() - start;
+    if length > MAX_COMPONENT_WORDS {
+        return Err(RecordError::TooLarge { what: "a component", length, limit: MAX_COMPONENT_WORDS });
+    }
+    Ok(())
 }
 
 /// Values that were decoded, and the query that finds their entities.
@@ -99,7 +118,7 @@ impl<C: Component> Default for Decoded<C> {
     }
 }
 
-/// Writes values in place; where the entity lacks the component it is inserted.
+/// Writes values in place. Where the entity lacks the component it is inserted, at once or with others of its kind.
 pub(crate) fn set_all_in_place<C: Component<Mutability = Mutable>>(world: &mut World, decoded: &mut Decoded<C>) {
     let query = decoded.query.get_or_insert_with(|| Box::new(world.query::<&mut C>()));
     let Some(query) = query.downcast_mut::<QueryState<&mut C>>() else { return };
@@ -111,21 +130,21 @@ pub(crate) fn set_all_in_place<C: Component<Mutability = Mutable>>(world: &mut W
             Err(_) => lacking.push((entity, value)),
         }
     }
-    for (entity, value) in lacking {
-        // An entity that the game despawned by itself takes no more state.
-        if let Ok(mut entity) = world.get_entity_mut(entity) {
-            entity.insert(value);
-        }
-    }
+    put_first(world, lacking);
 }
 
 /// Inserts values, one after the other.
 pub(crate) fn set_all_anew<C: Component>(world: &mut World, decoded: &mut Decoded<C>) {
+    let mut lacking = Vec::new();
+    let gathers = is_of_a_kind::<C>(world);
     for (entity, value) in decoded.values.drain(..) {
-        if let Ok(mut entity) = world.get_entity_mut(entity) {
+        if gathers && world.get::<C>(entity).is_none() {
+            lacking.push((entity, value));
+        } else if let Ok(mut entity) = world.get_entity_mut(entity) {
             entity.insert(value);
         }
     }
+    put_first(world, lacking);
 }
 
 /// The codec and number of `C`, for its journal system.
@@ -145,6 +164,10 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
         self.codec.continues_motion()
     }
 
+    fn puts(&self) -> Vec<TypeId> {
+        vec![TypeId::of::<C>()]
+    }
+
     fn write(&self, baseline: Option<Baseline>, words: &[u32], writer: &mut BitWriter) {
         self.codec.write(baseline, words, writer);
     }
@@ -155,22 +178,18 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
         reader: &mut BitReader,
         words: &mut Vec<u32>,
     ) -> Result<(), RecordError> {
-        let start = words.len();
-        self.codec.read(baseline, reader, words)?;
-        let length = words.len() - start;
-        if length > MAX_COMPONENT_WORDS {
-            return Err(RecordError::TooLarge { what: "a component", length, limit: MAX_COMPONENT_WORDS });
-        }
-        Ok(())
+        read_within_limit(self.codec.as_ref(), baseline, reader, words)
     }
 
     fn apply(&self, world: &mut World, entity: Entity, words: &[u32]) -> Result<References, RecordError> {
         let mut resolve = ResolveEntities::new(world.resource());
         let value = self.codec.dequantize(words, &mut resolve)?;
         let references = References { resolved: !resolve.is_unresolved(), found: core::mem::take(&mut resolve.found) };
-        if self.mode == ApplyMode::WhenResolved && references.found.is_empty() {
+        if let Some(end) = self.end
+            && references.found.is_empty()
+        {
             // To nothing, or to what is not here: either way no longer to what it was.
-            self.remove(world, entity);
+            end(world, entity);
         } else if let Ok(mut entity) = world.get_entity_mut(entity) {
             (self.set)(&mut entity, value);
         }
@@ -191,7 +210,7 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
             let mut resolve = ResolveEntities::new(map);
             match self.codec.dequantize(words, &mut resolve) {
                 // To nothing, or to what is not here: either way no longer to what it was.
-                Ok(_) if self.mode == ApplyMode::WhenResolved && resolve.found.is_empty() => dropped.push(entity),
+                Ok(_) if self.end.is_some() && resolve.found.is_empty() => dropped.push(entity),
                 Ok(value) => decoded.values.push((entity, value)),
                 Err(error) => {
                     refused = Some(error);
@@ -207,19 +226,29 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
         batch.refused = refused;
         (self.set_all)(world, decoded);
         for entity in dropped {
-            self.remove(world, entity);
+            if let Some(end) = self.end {
+                end(world, entity);
+            }
         }
     }
 
     fn detach(&self, world: &mut World, entity: Entity, words: &[u32], target: NetworkId) {
-        if self.mode == ApplyMode::WhenResolved && words == [target.slot, target.generation] {
+        if self.end.is_some() && words == [target.slot, target.generation] {
             self.remove(world, entity);
         }
     }
 
     fn remove(&self, world: &mut World, entity: Entity) {
+        forget_first::<C>(world, entity);
         if let Ok(mut entity) = world.get_entity_mut(entity) {
             entity.remove::<C>();
+        }
+    }
+
+    fn carry(&self, world: &mut World, from: Entity, to: Entity) {
+        let value = world.get_entity_mut(from).ok().and_then(|mut entity| entity.take::<C>());
+        if let (Some(value), Ok(mut entity)) = (value, world.get_entity_mut(to)) {
+            entity.insert(value);
         }
     }
 
@@ -257,6 +286,8 @@ pub(crate) struct Registry {
     pub(crate) lanes: Vec<Lane>,
     /// Who may be told each lane.
     pub(crate) audiences: LaneAudiences,
+    /// Components that go on an entity at once.
+    pub(crate) kinds: Vec<KindEntry>,
     sealed: bool,
 }
 
@@ -283,15 +314,27 @@ impl Registry {
         });
     }
 
+    pub(crate) fn add_kind(&mut self, kind: KindEntry) {
+        assert!(
+            !self.sealed,
+            "`replicate_together` was called after the app was finished: call it in a plugin's `build`"
+        );
+        self.kinds.push(kind);
+    }
+
     /// Sorts components and lanes by name and numbers them.
     ///
     /// # Panics
-    /// At start-up, when components of one lane disagree on how it is sent, or there are more than [`MAX_LANES`] lanes.
+    /// At start-up, when components of one lane disagree on how it is sent, there are more than [`MAX_LANES`] lanes, or
+    /// a kind names what is not replicated.
     pub(crate) fn seal(&mut self) {
         if self.sealed {
             return;
         }
         self.sealed = true;
+        for kind in &self.kinds {
+            kind.check(&self.components);
+        }
         self.components.sort_by(|a, b| a.name.cmp(&b.name));
         let mut names: Vec<String> = self.components.iter().map(|entry| entry.lane_name.clone()).collect();
         names.sort();

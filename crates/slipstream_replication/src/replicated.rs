@@ -13,7 +13,8 @@ pub struct Replicated;
 /// On a client: this entity came from the server.
 ///
 /// It is inserted last. An observer of `On<Add, Remote>` finds the entity with all its components, its relationships and,
-/// where the local peer owns it, [`Controlled`](slipstream_simulation::Controlled).
+/// where the local peer owns it, [`Controlled`](slipstream_simulation::Controlled). Observers of a single component find
+/// those that [`replicate_together`](crate::AppReplicateExt::replicate_together) names with it.
 #[derive(Component, Debug, Clone, Copy, Default)]
 pub struct Remote;
 

@@ -134,12 +134,17 @@ pub(crate) fn assign_slot(
 pub(crate) fn retire_slot(
     removed: On<Remove, Replicated>,
     entities: Query<&Slot>,
+    role: Option<Res<NetworkRole>>,
     mut slots: ResMut<Slots>,
     mut journal: ResMut<Journal>,
     mut map: ResMut<EntityMap>,
     mut commands: Commands,
 ) {
     let Ok(slot) = entities.get(removed.entity) else { return };
+    // A client's slots are the server's to give.
+    if !serves(role) {
+        return;
+    }
     slots.retire(*slot, &mut journal);
     map.remove_entity(removed.entity);
     commands.entity(removed.entity).try_remove::<Slot>();

@@ -319,8 +319,8 @@ impl View {
             self.index.raise_epoch(slot, now);
             self.entities[dense].announced_by = None;
             if matches!(self.phase(dense), Phase::Leaving | Phase::Frozen) {
-                // What it kept frozen it has lost with the rest.
-                self.entities[dense].freezes = false;
+                // What it keeps frozen is told anew too: it drops what is not.
+                self.entities[dense].owed = self.entities[dense].freezes;
                 self.index.set_phase(slot, Phase::Leaving);
                 self.queue(dense, now);
             } else {
@@ -334,7 +334,8 @@ impl View {
     /// The tick up to which nothing counts any more, once everything that the other side lost track of has arrived anew.
     fn finish_reset(&mut self) -> Option<Tick> {
         self.resetting?;
-        let owed = |entity: &ViewedEntity| entity.owed && self.index.cell(entity.slot).phase != Phase::Leaving;
+        let leaves = |entity: &ViewedEntity| self.index.cell(entity.slot).phase == Phase::Leaving && !entity.freezes;
+        let owed = |entity: &ViewedEntity| entity.owed && !leaves(entity);
         if self.entities.iter().any(owed) { None } else { self.resetting.take() }
     }
 

@@ -6,7 +6,7 @@ use slipstream_wire::BitWriter;
 use super::*;
 use crate::codec::TransformCodec;
 use crate::record::{age, write_body, write_tick};
-use crate::registration::AppReplicateExt;
+use crate::registration::{AppReplicateExt, replicate_stable_ids};
 use crate::replicated::OwnedBy;
 use crate::slots::SlotEntry;
 
@@ -27,6 +27,15 @@ fn two_lanes() -> Registry {
     sealed(|app| {
         app.replicate::<OwnedBy>();
         app.replicate::<Health>();
+    })
+}
+
+/// The lanes of a program that replicates one component: `Health` is 0, `OwnedBy` is 1, `StableId` is 2.
+fn three_lanes() -> Registry {
+    sealed(|app| {
+        app.replicate::<OwnedBy>();
+        app.replicate::<Health>();
+        replicate_stable_ids(app);
     })
 }
 
@@ -161,12 +170,12 @@ fn health(incoming: &mut Incoming, changes: &[Change]) -> Vec<(u32, Tick, u32)> 
 /// The worked example of docs/wire-format.md.
 #[test]
 fn the_worked_example_is_what_is_written_and_read() {
-    let registry = two_lanes();
+    let registry = three_lanes();
     let (seven, eight) = (version(256, 7), version(260, 8));
     let spawn = Chunk::new(&registry, 258, true).spawn(5, 0, 1, &[(0, &seven, None)]).finish();
     assert_eq!(spawn, [0x05, 0x02, 0x00, 0x00, 0xee, 0x01, 0x6d, 0xc0, 0x01, 0x00]);
     let update = Chunk::new(&registry, 260, false).update(5, (0, &eight, Some(&seven))).finish();
-    assert_eq!(update, [0x08, 0x02, 0x04, 0x00, 0xf5, 0x07, 0x20, 0x00]);
+    assert_eq!(update, [0x08, 0x02, 0x04, 0x00, 0xea, 0x0f, 0x40, 0x00]);
 
     let mut incoming = Incoming::default();
     let changes = decode(&mut incoming, &spawn, &registry, &Speaker::Server).expect("a spawn");
@@ -253,6 +262,21 @@ fn a_late_despawn_does_not_take_the_next_entity_in_the_slot() {
     incoming.incarnation(4, 2).expect("it was announced").entity = Some(entity);
     assert_eq!(incoming.take_vanished(4, Tick(19)), None);
     assert_eq!(incoming.take_vanished(4, Tick(20)), Some((NetworkId { slot: 4, generation: 1 }, entity)));
+}
+
+#[test]
+fn what_was_said_to_freeze_since_everything_was_asked_for_is_not_old() {
+    let registry = two_lanes();
+    let mut incoming = Incoming::default();
+    let spawns = Chunk::new(&registry, 10, true).spawn(2, 0, 1, &[]).spawn(4, 0, 1, &[]).finish();
+    decode(&mut incoming, &spawns, &registry, &Speaker::Server).expect("spawns");
+    let mut world = World::new();
+    for slot in [2, 4] {
+        incoming.incarnation(slot, 1).expect("it was announced").entity = Some(world.spawn_empty().id());
+    }
+    let frozen = Chunk::new(&registry, 25, true).despawn(4).finish();
+    decode(&mut incoming, &frozen, &registry, &Speaker::Server).expect("an announcement");
+    assert_eq!(incoming.announced_until(Tick(20)), [2]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use slipstream_simulation::SimulationTick;
 
 use super::slot_map::SlotMap;
 use super::{Interest, Surroundings};
+use crate::carrier::ResourceCarrier;
 use crate::slots::Slots;
 
 /// Each candidate is judged anew once in so many ticks; slots take turns.
@@ -82,7 +83,10 @@ fn judge(world: &World, connection: Entity, interest: &mut Interest) {
     let passes = |slot: u32| {
         let entity = slots.get(slot).and_then(|entry| entry.entity);
         let (Some(entity), Ok(watcher)) = (entity, world.get_entity(connection)) else { return false };
-        world.get_entity(entity).is_ok_and(|entity| filters.0.iter().all(|filter| filter(entity, watcher)))
+        // What carries a resource is nothing that a game's filter could judge.
+        world.get_entity(entity).is_ok_and(|entity| {
+            entity.contains::<ResourceCarrier>() || filters.0.iter().all(|filter| filter(entity, watcher))
+        })
     };
     // The first time every slot is new, as it is to the view.
     let fresh = interest.verdicts.is_none();

@@ -16,6 +16,8 @@ pub enum OnLeave {
     /// war. Back in sight, it is brought up to date at once.
     ///
     /// A connection's memory then grows with everything of this kind that it has ever seen.
+    ///
+    /// Entities with a [`StableId`](crate::StableId) freeze, whatever this component says.
     Freeze,
 }
 

@@ -6,10 +6,11 @@ use slipstream_connection::NetworkRole;
 use super::{AlwaysRelevant, InRooms, Interest, OnLeave, Reveal, Surroundings, Team};
 use crate::replicated::Slot;
 use crate::slots::Slots;
+use crate::stable_id::StableId;
 
 /// Something was said of an entity or a connection, or it is new.
 pub(super) fn note_inserted(
-    inserted: On<Insert, (Slot, Interest, ChildOf, InRooms, Team, OnLeave, Reveal, AlwaysRelevant)>,
+    inserted: On<Insert, (Slot, Interest, ChildOf, InRooms, Team, OnLeave, StableId, Reveal, AlwaysRelevant)>,
     role: Option<Res<NetworkRole>>,
     mut surroundings: ResMut<Surroundings>,
 ) {
@@ -20,7 +21,7 @@ pub(super) fn note_inserted(
 
 /// Something that was said of it counts no longer.
 pub(super) fn note_removed(
-    removed: On<Remove, (ChildOf, InRooms, Team, OnLeave, Reveal, AlwaysRelevant)>,
+    removed: On<Remove, (ChildOf, InRooms, Team, OnLeave, StableId, Reveal, AlwaysRelevant)>,
     role: Option<Res<NetworkRole>>,
     mut surroundings: ResMut<Surroundings>,
 ) {
@@ -44,6 +45,7 @@ pub(super) fn note_entities(
         Option<&InRooms>,
         Option<&Team>,
         Option<&OnLeave>,
+        Has<StableId>,
         Option<&Reveal>,
         Has<AlwaysRelevant>,
     )>,
@@ -73,9 +75,13 @@ pub(super) fn note_entities(
         }
         // Its descendants may have another root now.
         for entity in core::iter::once(entity).chain(children.iter_descendants(entity)) {
-            let Ok((slot, transform, rooms, team, on_leave, reveal, always)) = entities.get(entity) else { continue };
+            let Ok((slot, transform, rooms, team, on_leave, stable, reveal, always)) = entities.get(entity) else {
+                continue;
+            };
             let slot = slot.index();
-            let described = surroundings.describe(slot, entity, on_leave.copied().unwrap_or_default(), reveal);
+            // What clients have by themselves is not theirs to despawn because they look away.
+            let on_leave = if stable { OnLeave::Freeze } else { on_leave.copied().unwrap_or_default() };
+            let described = surroundings.describe(slot, entity, on_leave, reveal);
             let root = root_of(entity, &parents);
             let root_slot = match entities.get(root) {
                 Ok((root_slot, ..)) if root != entity => root_slot.index(),

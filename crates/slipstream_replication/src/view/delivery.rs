@@ -98,7 +98,9 @@ impl View {
                 }
                 FlightKind::Despawn if cell.phase == Phase::Leaving && self.entities[dense].freezes => {
                     self.index.set_phase(entry.slot, Phase::Frozen);
-                    self.entities[dense].announced_by = None;
+                    let entity = &mut self.entities[dense];
+                    entity.owed = false;
+                    entity.announced_by = None;
                 }
                 // What was said last counts: it may have frozen before it was despawned. In a group it is said again
                 // and again.
