@@ -1,7 +1,7 @@
 //! Slipstream next to its peers: the same work, in the same run, on the same machine.
 //!
 //! ```text
-//! scenario ──► session: Slipstream, Replicon ──► steps, timed by the process's CPU clock
+//! scenario ──► session: Slipstream, Replicon, Lightyear ──► steps, timed by the process's CPU clock
 //!                 the same components (`components`), the same motion (`motion`)      │
 //!                                                                                     ▼
 //!                               replication, staleness, memory, bandwidth ──► rows, with goals
@@ -12,9 +12,12 @@
 
 mod allocator;
 mod bandwidth;
+mod bodies;
 mod components;
 mod cpu;
 mod cubes;
+mod executor;
+mod lightyear;
 mod memory;
 mod motion;
 mod peers;
@@ -43,7 +46,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Benchmark {
-    /// Server and client time, bytes, copies, memory and staleness, beside bevy_replicon.
+    /// Server and client time, bytes, copies, memory and staleness, beside bevy_replicon and lightyear.
     Replication {
         /// Write the rows to this file, too.
         #[arg(long, value_name = "FILE")]

@@ -4,7 +4,8 @@
 //! without connections. The differences leave out what an empty server takes.
 
 use crate::allocator::bytes_freed_by;
-use crate::replicon::{Codecs, Executor, Replicon};
+use crate::executor::Executor;
+use crate::replicon::{Codecs, Replicon};
 use crate::row::Row;
 use crate::scenario::{Moving, Scenario};
 use crate::session::{Session, settle};

@@ -1,6 +1,8 @@
 //! The rows of `replication`: ours beside the peers', each on the same work in the same run.
 
-use crate::replicon::{Codecs, Executor, Replicon};
+use crate::executor::Executor;
+use crate::lightyear::Lightyear;
+use crate::replicon::{Codecs, Replicon};
 use crate::row::{Goal, Row};
 use crate::scenario::{Line, Moving, Scenario};
 use crate::session::{Measured, Session, measure, settle};
@@ -8,10 +10,13 @@ use crate::slipstream::Slipstream;
 use crate::{bandwidth, memory, recording, staleness};
 
 const REPLICON: &str = "bevy_replicon 0.44.3";
+const LIGHTYEAR: &str = "lightyear 0.30.1";
 /// Median of so many ticks.
 const TICKS: usize = 60;
 const QUICK_TICKS: usize = 10;
 const FIFTEENTH: Option<Goal> = Some(Goal::AtMostRatio(1.0 / 15.0));
+/// It changes when a benchmark says so. Acknowledgements come 100 ms late.
+const ONE_STILL_BODY: Scenario = Scenario { moving: Moving::Nothing, line: Line::SIX_TICKS, ..Scenario::moving(1, 1) };
 
 /// How to measure.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +55,17 @@ const CASES: &[Case] = &[
     Case { name: "500 objects at 20 Hz", run: |_, options| bandwidth::rows(options.quick) },
     Case { name: "a recorded vehicle", run: |_, _| recording::rows() },
     Case { name: "memory at 10,000 x 100", run: |_, options| memory::rows(options.quick) },
-    Case { name: "staleness, 1,000 moving at 3 kB/s", run: |_, options| staleness::rows(options.quick) },
+    Case {
+        name: "staleness, 1,000 moving at 3 kB/s",
+        run: |name, options| staleness::beside_replicon(name, options.quick),
+    },
+    Case { name: "1,000 moving x 64, peer lightyear", run: thousand_by_64_lightyear },
+    Case { name: "client applies 1,000 moving, peer lightyear", run: client_lightyear },
+    Case { name: "one change at 100 ms, peer lightyear", run: one_change_lightyear },
+    Case {
+        name: "staleness, 1,000 moving at 3 kB/s, peer lightyear",
+        run: |name, options| staleness::beside_lightyear(name, options.quick),
+    },
 ];
 
 /// Runs the cases whose names contain `only`, all without it.
@@ -75,10 +90,17 @@ fn thousand_by_64(name: &str, options: Options) -> Vec<Row> {
     let scenario = Scenario::moving(1_000, 64);
     let ours = ours(&scenario, options);
     let (theirs, executor) = replicon(&scenario, Codecs::Plain, server_time, options);
-    let mut rows = server_and_bytes(name, ours, theirs, &replicon_name(executor), FIFTEENTH);
-    let each = |measured: Measured| measured.bytes / scenario.bodies as f64;
-    let body = Row::new(format!("{name}: a moving body"), "bytes", each(ours)).beside(REPLICON, each(theirs));
-    rows.push(body.goal(Goal::AtMost(7.0)));
+    let mut rows = server_and_bytes(name, ours, theirs, &named(REPLICON, executor), FIFTEENTH);
+    rows.push(a_moving_body(name, &scenario, ours, theirs, REPLICON).goal(Goal::AtMost(7.0)));
+    rows
+}
+
+fn thousand_by_64_lightyear(name: &str, options: Options) -> Vec<Row> {
+    let scenario = Scenario::moving(1_000, 64);
+    let ours = ours(&scenario, options);
+    let (theirs, executor) = lightyear(&scenario, server_time, options);
+    let mut rows = server_and_bytes(name, ours, theirs, &named(LIGHTYEAR, executor), None);
+    rows.push(a_moving_body(name, &scenario, ours, theirs, LIGHTYEAR));
     rows
 }
 
@@ -118,55 +140,88 @@ fn static_world(name: &str, connections: usize, options: Options) -> Vec<Row> {
     let ours = ours(&scenario, options);
     let (theirs, executor) = replicon(&scenario, Codecs::Plain, server_time, options);
     let row = Row::new(format!("{name}: server"), "us/tick", ours.server_microseconds)
-        .beside(replicon_name(executor), theirs.server_microseconds);
+        .beside(named(REPLICON, executor), theirs.server_microseconds);
     vec![row.goal(Goal::AtMost(50.0))]
 }
 
 fn client(name: &str, options: Options) -> Vec<Row> {
     let scenario = Scenario::moving(1_000, 1);
     let ours = ours(&scenario, options);
-    let (theirs, executor) = replicon(&scenario, Codecs::Plain, |measured| measured.client_microseconds, options);
-    let row = Row::new(format!("{name}: client"), "us/tick", ours.client_microseconds)
-        .beside(replicon_name(executor), theirs.client_microseconds);
-    vec![row.goal(Goal::AtMostRatio(1.0 / 3.0))]
+    let (theirs, executor) = replicon(&scenario, Codecs::Plain, client_time, options);
+    vec![client_row(name, ours, theirs, &named(REPLICON, executor)).goal(Goal::AtMostRatio(1.0 / 3.0))]
+}
+
+fn client_lightyear(name: &str, options: Options) -> Vec<Row> {
+    let scenario = Scenario::moving(1_000, 1);
+    let ours = ours(&scenario, options);
+    let (theirs, executor) = lightyear(&scenario, client_time, options);
+    vec![client_row(name, ours, theirs, &named(LIGHTYEAR, executor))]
 }
 
 /// How often one change of one component is sent until it is acknowledged, on a line without loss.
 fn one_change(name: &str, _: Options) -> Vec<Row> {
-    const LONG_ENOUGH: usize = 60;
-    let scenario = Scenario { moving: Moving::Nothing, line: Line::SIX_TICKS, ..Scenario::moving(1, 1) };
-    let ours = {
-        let mut session = Slipstream::open(&scenario);
-        settle(&mut session);
-        let before = session.records();
-        session.hurt(0);
-        (0..LONG_ENOUGH).for_each(|_| drop_step(&mut session));
-        session.records() - before
-    };
+    let ours = our_copies();
     let theirs = {
-        let mut session = Replicon::open(&scenario, Codecs::Plain, Executor::SingleThreaded);
+        let mut session = Replicon::open(&ONE_STILL_BODY, Codecs::Plain, Executor::SingleThreaded);
         settle(&mut session);
         let before = session.mutation_messages();
         session.hurt(0);
         // Nothing else changes, so that each message with mutations carries this one.
-        (0..LONG_ENOUGH).for_each(|_| drop_step(&mut session));
+        long_enough(&mut session);
         session.mutation_messages() - before
     };
-    vec![
-        Row::new(format!("{name}: copies sent"), "copies", ours as f64)
-            .beside(REPLICON, theirs as f64)
-            .goal(Goal::AtMost(1.0)),
-    ]
+    vec![copies_row(name, ours, theirs, REPLICON).goal(Goal::AtMost(1.0))]
 }
 
-fn drop_step(session: &mut impl Session) {
-    session.step(false);
+/// The same of lightyear.
+fn one_change_lightyear(name: &str, _: Options) -> Vec<Row> {
+    let ours = our_copies();
+    let theirs = {
+        let mut session = Lightyear::open(&ONE_STILL_BODY, Executor::SingleThreaded);
+        settle(&mut session);
+        let before = session.messages();
+        session.hurt(0);
+        // Nothing else changes, so that each message of replication carries this change.
+        long_enough(&mut session);
+        session.messages() - before
+    };
+    vec![copies_row(name, ours, theirs, LIGHTYEAR)]
+}
+
+fn our_copies() -> u64 {
+    let mut session = Slipstream::open(&ONE_STILL_BODY);
+    settle(&mut session);
+    let before = session.records();
+    session.hurt(0);
+    long_enough(&mut session);
+    session.records() - before
+}
+
+/// Steps until everybody has long acknowledged what changed before.
+fn long_enough(session: &mut impl Session) {
+    for _ in 0..60 {
+        session.step(false);
+    }
+}
+
+fn copies_row(name: &str, ours: u64, theirs: u64, peer_name: &str) -> Row {
+    Row::new(format!("{name}: copies sent"), "copies", ours as f64).beside(peer_name, theirs as f64)
+}
+
+fn client_row(name: &str, ours: Measured, theirs: Measured, peer_name: &str) -> Row {
+    Row::new(format!("{name}: client"), "us/tick", ours.client_microseconds)
+        .beside(peer_name, theirs.client_microseconds)
+}
+
+fn a_moving_body(name: &str, scenario: &Scenario, ours: Measured, theirs: Measured, peer_name: &str) -> Row {
+    let each = |measured: Measured| measured.bytes / scenario.bodies as f64;
+    Row::new(format!("{name}: a moving body"), "bytes", each(ours)).beside(peer_name, each(theirs))
 }
 
 fn beside_replicon(name: &str, scenario: &Scenario, codecs: Codecs, goal: Option<Goal>, options: Options) -> Vec<Row> {
     let ours = ours(scenario, options);
     let (theirs, executor) = replicon(scenario, codecs, server_time, options);
-    server_and_bytes(name, ours, theirs, &replicon_name(executor), goal)
+    server_and_bytes(name, ours, theirs, &named(REPLICON, executor), goal)
 }
 
 /// The goal is for the server's time.
@@ -182,15 +237,26 @@ fn ours(scenario: &Scenario, options: Options) -> Measured {
 
 /// replicon with the executor that suits it better, by `cost`.
 fn replicon(scenario: &Scenario, codecs: Codecs, cost: fn(&Measured) -> f64, options: Options) -> (Measured, Executor) {
-    let with = |executor| {
-        let measured = measure(&mut Replicon::open(scenario, codecs, executor), scenario, options.ticks());
-        (measured, executor)
-    };
-    let single = with(Executor::SingleThreaded);
+    let with = |executor| measure(&mut Replicon::open(scenario, codecs, executor), scenario, options.ticks());
+    with_better_executor(with, cost, options)
+}
+
+/// lightyear with the executor that suits it better, by `cost`.
+fn lightyear(scenario: &Scenario, cost: fn(&Measured) -> f64, options: Options) -> (Measured, Executor) {
+    let with = |executor| measure(&mut Lightyear::open(scenario, executor), scenario, options.ticks());
+    with_better_executor(with, cost, options)
+}
+
+fn with_better_executor(
+    with: impl Fn(Executor) -> Measured,
+    cost: fn(&Measured) -> f64,
+    options: Options,
+) -> (Measured, Executor) {
+    let single = (with(Executor::SingleThreaded), Executor::SingleThreaded);
     if options.single_threaded {
         return single;
     }
-    let default = with(Executor::Default);
+    let default = (with(Executor::Default), Executor::Default);
     if cost(&default.0) < cost(&single.0) { default } else { single }
 }
 
@@ -198,6 +264,10 @@ fn server_time(measured: &Measured) -> f64 {
     measured.server_microseconds
 }
 
-fn replicon_name(executor: Executor) -> String {
-    format!("{REPLICON}, {}", executor.name())
+fn client_time(measured: &Measured) -> f64 {
+    measured.client_microseconds
+}
+
+fn named(peer: &str, executor: Executor) -> String {
+    format!("{peer}, {}", executor.name())
 }

@@ -6,18 +6,17 @@ mod quantised;
 
 use std::time::Duration;
 
-use bevy::ecs::query::QueryState;
 use bevy::prelude::*;
 use bevy::state::app::StatesPlugin;
 use bevy::time::TimeUpdateStrategy;
 use bevy_replicon::prelude::*;
-use bevy_replicon::shared::server_entity_map::ServerEntityMap;
 
 use self::exchange::Exchange;
-use crate::components::{Health, Index, Motion, Moves, Pose, Team};
+use crate::bodies::Bodies;
+use crate::components::{Health, Motion, Pose, Team};
 use crate::cpu;
-use crate::motion::{TICKS_PER_SECOND, body};
-use crate::peers::run_on_one_thread;
+use crate::executor::Executor;
+use crate::motion::TICKS_PER_SECOND;
 use crate::scenario::Scenario;
 use crate::session::{Sent, Session, Step};
 
@@ -33,31 +32,12 @@ pub enum Codecs {
     Quantised,
 }
 
-/// Who runs the systems of the server and the clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Executor {
-    /// Bevy's default with several threads.
-    Default,
-    SingleThreaded,
-}
-
-impl Executor {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Default => "default executor",
-            Self::SingleThreaded => "single-threaded",
-        }
-    }
-}
-
 /// A server and clients with the bodies of a scenario.
 pub struct Replicon {
     server: App,
     clients: Vec<App>,
     exchange: Exchange,
-    bodies: Vec<Entity>,
-    movers: QueryState<(&'static Index, &'static mut Pose, &'static mut Motion), With<Moves>>,
-    tick: u64,
+    bodies: Bodies,
 }
 
 impl Replicon {
@@ -74,10 +54,8 @@ impl Replicon {
             client
         });
         let clients = clients.collect();
-        let world = server.world_mut();
-        let bodies = spawn_bodies(world, scenario);
-        let movers = world.query_filtered();
-        Self { server, clients, exchange, bodies, movers, tick: 0 }
+        let bodies = Bodies::spawn(server.world_mut(), scenario, || Replicated);
+        Self { server, clients, exchange, bodies }
     }
 
     /// From now on the line to each client carries so many bytes a second.
@@ -85,40 +63,26 @@ impl Replicon {
         self.exchange.limit(f64::from(bytes_per_second) / TICKS_PER_SECOND);
     }
 
-    /// Gives every body a priority: below one, replicon sends its mutations at most every 1 / `priority` ticks after it was
-    /// acknowledged last, and then every tick until it is again.
+    /// Gives every body a priority, as [`Bodies::prioritise`] says.
     pub fn prioritise(&mut self, priority: f32) {
-        for body in &self.bodies {
-            self.server.world_mut().entity_mut(*body).insert(ReplicatePriority(priority));
-        }
+        self.bodies.prioritise(self.server.world_mut(), priority);
     }
 
     /// Changes the health of a body, once.
     pub fn hurt(&mut self, body: usize) {
-        if let Some(mut health) = self.server.world_mut().get_mut::<Health>(self.bodies[body]) {
-            health.0 -= 1.0;
-        }
+        self.bodies.hurt(self.server.world_mut(), body);
     }
 
     /// Messages with mutations that the server has sent so far.
     pub fn mutation_messages(&self) -> u64 {
         self.exchange.mutation_messages()
     }
-
-    fn advance(&mut self) {
-        self.tick += 1;
-        for (index, mut pose, mut speeds) in self.movers.iter_mut(self.server.world_mut()) {
-            let body = body(index.0 as usize, self.tick);
-            *pose = Pose::from(&body);
-            *speeds = Motion::from(&body);
-        }
-    }
 }
 
 impl Session for Replicon {
     fn step(&mut self, moves: bool) -> Step {
         if moves {
-            self.advance();
+            self.bodies.advance(self.server.world_mut());
         }
         let mut step = Step { server: cpu::time(|| self.server.update()), ..default() };
         self.exchange.take_from_server(self.server.world_mut());
@@ -136,8 +100,7 @@ impl Session for Replicon {
     }
 
     fn is_settled(&self) -> bool {
-        let known = |client: &App| client.world().resource::<ServerEntityMap>().to_client().len();
-        self.clients.iter().all(|client| known(client) >= self.bodies.len())
+        self.clients.iter().all(|client| self.bodies.are_known_to(client.world()))
     }
 
     fn sent(&mut self) -> Sent {
@@ -145,13 +108,11 @@ impl Session for Replicon {
     }
 
     fn motion_tick(&self) -> u64 {
-        self.tick
+        self.bodies.tick()
     }
 
     fn shown(&self, connection: usize, body: usize) -> Option<Vec3> {
-        let world = self.clients.get(connection)?.world();
-        let entity = *world.resource::<ServerEntityMap>().to_client().get(self.bodies.get(body)?)?;
-        world.get::<Pose>(entity).map(|pose| pose.position)
+        self.bodies.shown(self.clients.get(connection)?.world(), body)
     }
 
     fn drop_server(&mut self) {
@@ -180,24 +141,6 @@ fn peer(codecs: Codecs, executor: Executor) -> App {
     app.replicate::<Health>().replicate::<Team>();
     app.finish();
     app.cleanup();
-    if executor == Executor::SingleThreaded {
-        run_on_one_thread(&mut app);
-    }
+    executor.install(&mut app);
     app
-}
-
-fn spawn_bodies(world: &mut World, scenario: &Scenario) -> Vec<Entity> {
-    let bodies = (0..scenario.bodies).map(|index| {
-        let body = body(index, 0);
-        let mut entity =
-            world.spawn((Replicated, Index(index as u32), Pose::from(&body), Motion::from(&body), Health(100.0)));
-        if scenario.moving.includes(index) {
-            entity.insert(Moves);
-        }
-        if scenario.has_team {
-            entity.insert(Team(index as u32 % 4));
-        }
-        entity.id()
-    });
-    bodies.collect()
 }

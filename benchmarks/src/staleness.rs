@@ -5,8 +5,10 @@
 
 use bevy::prelude::*;
 
+use crate::executor::Executor;
+use crate::lightyear::Lightyear;
 use crate::motion;
-use crate::replicon::{Codecs, Executor, Replicon};
+use crate::replicon::{Codecs, Replicon};
 use crate::row::Row;
 use crate::scenario::Scenario;
 use crate::session::{Session, settle};
@@ -22,47 +24,66 @@ const TICKS_BETWEEN_SAMPLES: usize = 10;
 const TOLERANCE: f32 = 0.002;
 const PERCENTILES: [(&str, f64); 4] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)];
 
-/// All peers' rows: percentiles of ours beside each.
-pub fn rows(quick: bool) -> Vec<Row> {
-    let scenario = Scenario { budget_bytes_per_second: BYTES_PER_SECOND, ..Scenario::moving(BODIES, 1) };
-    let ticks = if quick { TICKS / 6 } else { TICKS };
-    let ours = {
-        let mut session = Slipstream::open(&scenario);
+/// What each peer is given: the cap is its own where it has one.
+const SCENARIO: Scenario = Scenario { budget_bytes_per_second: BYTES_PER_SECOND, ..Scenario::moving(BODIES, 1) };
+
+/// Percentiles of ours beside replicon's.
+pub fn beside_replicon(name: &str, quick: bool) -> Vec<Row> {
+    let ticks = ticks(quick);
+    let ours = ours(ticks);
+    let (theirs, priority) = better_priority(|priority| {
+        let mut session = Replicon::open(&SCENARIO, Codecs::Plain, Executor::SingleThreaded);
         settle(&mut session);
-        staleness(&mut session, ticks)
-    };
-    let (replicon, priority) = best_of_replicon(&scenario, ticks);
-    let name = format!("staleness, {} moving at 3 kB/s", crate::row::figure(BODIES as f64));
-    let peers = [(format!("bevy_replicon 0.44.3, {priority}"), replicon)];
-    let mut rows = Vec::new();
-    for (peer_name, theirs) in &peers {
-        for (percentile, share) in PERCENTILES {
-            let row = Row::new(format!("{name}: {percentile}"), "ticks", at_percentile(&ours, share));
-            rows.push(row.beside(peer_name.as_str(), at_percentile(theirs, share)));
+        // It keeps to no budget: the line does.
+        session.limit(BYTES_PER_SECOND);
+        if let Some(priority) = priority {
+            session.prioritise(priority);
         }
-    }
-    rows
+        staleness(&mut session, ticks)
+    });
+    rows(name, &ours, &theirs, &format!("bevy_replicon 0.44.3, {priority}"))
 }
 
-/// replicon with its default priority, and with one that lets an acknowledged body wait for as long as the line needs for all
-/// of them, which makes the others' turns. The better of the two, with its description.
-fn best_of_replicon(scenario: &Scenario, ticks: usize) -> (Vec<u64>, String) {
-    // 57 bytes a body, as `Codecs::Plain` has them.
-    let round = BODIES as f64 * 57.0 / (f64::from(BYTES_PER_SECOND) / motion::TICKS_PER_SECOND);
-    let runs = [None, Some((1.0 / round) as f32)].map(|priority| {
-        let mut session = Replicon::open(scenario, Codecs::Plain, Executor::SingleThreaded);
+/// Percentiles of ours beside those of lightyear, which keeps to the budget itself.
+pub fn beside_lightyear(name: &str, quick: bool) -> Vec<Row> {
+    let ticks = ticks(quick);
+    let ours = ours(ticks);
+    let (theirs, priority) = better_priority(|priority| {
+        let mut session = Lightyear::open(&SCENARIO, Executor::SingleThreaded);
         settle(&mut session);
-        session.limit(BYTES_PER_SECOND);
-        let name = match priority {
-            None => "default priority".to_owned(),
-            Some(priority) => {
-                session.prioritise(priority);
-                format!("priority 1/{round:.0}")
-            }
-        };
-        (staleness(&mut session, ticks), name)
+        if let Some(priority) = priority {
+            session.prioritise(priority);
+        }
+        staleness(&mut session, ticks)
     });
-    let [plain, prioritised] = runs;
+    rows(name, &ours, &theirs, &format!("lightyear 0.30.1, {priority}"))
+}
+
+fn ours(ticks: usize) -> Vec<u64> {
+    let mut session = Slipstream::open(&SCENARIO);
+    settle(&mut session);
+    staleness(&mut session, ticks)
+}
+
+fn rows(name: &str, ours: &[u64], theirs: &[u64], peer_name: &str) -> Vec<Row> {
+    let row = |(percentile, share): (&str, f64)| {
+        let row = Row::new(format!("{name}: {percentile}"), "ticks", at_percentile(ours, share));
+        row.beside(peer_name, at_percentile(theirs, share))
+    };
+    PERCENTILES.map(row).into()
+}
+
+fn ticks(quick: bool) -> usize {
+    if quick { TICKS / 6 } else { TICKS }
+}
+
+/// What a peer shows with its default priority, and with one that lets an acknowledged body wait for as long as the
+/// line needs for all of them, which makes the others' turns. The better of the two, with its description.
+fn better_priority(run: impl Fn(Option<f32>) -> Vec<u64>) -> (Vec<u64>, String) {
+    // 57 bytes a body, as `Codecs::Plain` has them, and lightyear before its packets' headers.
+    let round = BODIES as f64 * 57.0 / (f64::from(BYTES_PER_SECOND) / motion::TICKS_PER_SECOND);
+    let plain = (run(None), "default priority".to_owned());
+    let prioritised = (run(Some((1.0 / round) as f32)), format!("priority 1/{round:.0}"));
     if at_percentile(&prioritised.0, 0.95) < at_percentile(&plain.0, 0.95) { prioritised } else { plain }
 }
 
