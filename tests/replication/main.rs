@@ -23,4 +23,5 @@ mod references;
 mod scene;
 mod slots;
 mod spawn;
+mod take_back;
 mod visibility;

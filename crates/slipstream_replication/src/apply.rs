@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 use slipstream_connection::{Endpoint, EntityMap, NetworkId, NetworkRole, Role, channels};
+use slipstream_simulation::Controlled;
 use slipstream_wire::Tick;
 
 use crate::batch::Batch;
+use crate::confirmation::{Confirmation, Confirmations};
+use crate::hearing::hear_owner;
 use crate::incoming::{Change, Incoming, Speaker};
 use crate::interest::Frozen;
 use crate::journal::Journal;
@@ -15,7 +18,6 @@ use crate::registry::{Direction, ErasedComponent, Registry};
 use crate::replicated::{Remote, RemoteTick, Slot};
 use crate::requests::ask_for_everything;
 use crate::slots::Slots;
-use crate::view::View;
 
 /// Applies what arrived on every connection.
 pub(crate) fn apply_records(
@@ -35,7 +37,8 @@ pub(crate) fn apply_records(
         let Some(mut endpoint) = world.get_mut::<Endpoint>(connection) else { continue };
         chunks.clear();
         endpoint.drain_into(channels::RECORDS, chunks);
-        if chunks.is_empty() {
+        let holds = |incoming: &Incoming| !incoming.held.is_empty();
+        if chunks.is_empty() && !world.get::<Incoming>(connection).is_some_and(holds) {
             continue;
         }
         let Some(mut incoming) = take_incoming(world, connection) else { continue };
@@ -46,19 +49,11 @@ pub(crate) fn apply_records(
                 endpoint.recycle(chunk);
             }
         }
-        let serves = world.resource::<NetworkRole>().0 != Role::Client;
-        if serves && let Some(mut view) = world.get_mut::<View>(connection) {
-            for change in changes.iter() {
-                if let Change::Lane { slot, lane, .. } = change {
-                    view.note_told(*slot, *lane);
-                }
-            }
-        }
-        apply_changes(world, &mut incoming, changes);
-        if serves {
-            // A server's entities do not come and go with what an owner may see: what resolves, resolves at once.
-            incoming.unresolved.clear();
-            incoming.referrers.clear();
+        if world.resource::<NetworkRole>().0 == Role::Client {
+            apply_changes(world, &mut incoming, changes);
+        } else {
+            changes.append(&mut incoming.held);
+            hear_owner(world, &mut incoming, changes);
         }
         if let (Some(error), Some(mut endpoint)) = (incoming.refused.take(), world.get_mut::<Endpoint>(connection)) {
             endpoint.report_violation(error.to_string());
@@ -132,6 +127,8 @@ fn apply_changes(world: &mut World, incoming: &mut Incoming, changes: &[Change])
             batches.batches.resize_with(components.len(), Batch::default);
             let lanes = &world.resource::<Registry>().lanes;
             batches.lanes = lanes.iter().map(|lane| lane.components.clone()).collect();
+            let from_owners = world.resource::<Slots>().precedence.lanes();
+            batches.from_owners = from_owners.iter().fold(0, |mask, lane| mask | 1 << *lane);
         }
         for change in changes {
             match *change {
@@ -209,6 +206,14 @@ fn appear(world: &mut World, incoming: &mut Incoming, slot: u32, epoch: u8) -> O
             for (lane, (applied, shown)) in known.lanes.iter_mut().zip(shown) {
                 (lane.applied, lane.shown) = (applied, shown);
             }
+            if world.get::<Controlled>(entity).is_some() {
+                // What its owner tells it is told anew.
+                for lane in world.resource::<Slots>().precedence.lanes() {
+                    if let Some(lane) = known.lanes.get_mut(*lane) {
+                        lane.applied = None;
+                    }
+                }
+            }
             return None;
         }
         Some((entity, before, _)) => {
@@ -232,6 +237,8 @@ pub(crate) struct Batches {
     batches: Vec<Batch>,
     /// The components of each lane.
     lanes: Vec<Vec<usize>>,
+    /// Lanes of which the owner tells, a bit each.
+    from_owners: u64,
 }
 
 /// Notes what a lane's value changes on its entity, unless the entity shows a newer one.
@@ -255,13 +262,17 @@ fn batch_lane(
         inbox.shown = shown;
         return;
     };
+    // An owner shows what it says itself. What the server says of that it takes up whole, whatever it was told before.
+    let gives_way = batches.from_owners & (1 << lane) != 0 && world.get::<Controlled>(entity).is_some();
     let mut removed = Vec::new();
     let mut old = parts(&shown);
     for (component, new) in batches.lanes.get(lane).into_iter().flatten().zip(parts(words)) {
         let old = old.next().flatten();
         match new {
-            Some(new) if old != Some(new) => batches.batches[*component].push(entity, (slot, lane), new),
-            None if old.is_some() => removed.push(*component),
+            Some(new) if gives_way || old != Some(new) => {
+                batches.batches[*component].push(entity, (slot, lane), new);
+            }
+            None if gives_way || old.is_some() => removed.push(*component),
             _ => {}
         }
     }
@@ -269,11 +280,23 @@ fn batch_lane(
     shown.extend_from_slice(words);
     inbox.shown = shown;
     inbox.applied = Some(value);
+    if gives_way {
+        take_up(world, (slot, lane), epoch, value);
+    }
     for component in removed {
         // What came before it must not come after it.
         flush(world, incoming, batches, component);
         batches.components[component].remove(world, entity);
     }
+}
+
+/// The server has spoken of what the local peer tells. It says what it shows from here on, and that it has heard.
+fn take_up(world: &mut World, (slot, lane): (u32, usize), epoch: u8, word: Tick) {
+    let mut journal = world.resource_mut::<Journal>();
+    journal.touch(slot, lane);
+    let since = journal.tick;
+    let confirmation = Confirmation { slot, epoch, lane: lane as u8, word, since };
+    world.resource_mut::<Confirmations>().words.push(confirmation);
 }
 
 /// Puts what is noted of one component type on its entities.

@@ -137,6 +137,14 @@ impl<B: KinematicBody> ErasedComponent for BodyComponent<B> {
         Ok(self.codec.read(baseline, reader, words)?)
     }
 
+    fn quantize(&self, world: &World, entity: Entity, words: &mut Vec<u32>) -> Option<bool> {
+        let (Some(pose), Some(motion)) = (world.get::<B::Pose>(entity), world.get::<B::Motion>(entity)) else {
+            return Some(false);
+        };
+        self.codec.quantize(&B::body(pose, motion), words);
+        Some(true)
+    }
+
     fn apply(&self, world: &mut World, entity: Entity, words: &[u32]) -> Result<References, RecordError> {
         Self::put(world, entity, &self.codec.dequantize(words)?);
         Ok(References { resolved: true, found: Vec::new() })

@@ -87,6 +87,8 @@ pub(crate) struct Incoming {
     pub(crate) referrers: HashMap<NetworkId, Vec<(u32, usize)>>,
     /// A value that its component's codec refused.
     pub(crate) refused: Option<RecordError>,
+    /// On a server: what an owner told, and which counts only since it confirmed the server's word.
+    pub(crate) held: Vec<Change>,
     /// When everything was asked for anew.
     pub(crate) reset_requested: Option<core::time::Duration>,
     scratch: Vec<u32>,

@@ -6,6 +6,8 @@ use slipstream_protocol::{ChannelConfig, Delivery, Priority};
 
 use crate::apply::{Batches, apply_records, restore_released};
 use crate::arena::Arena;
+use crate::confirmation::{Confirmations, confirm_server_words};
+use crate::hearing::Hearing;
 use crate::interest::InterestPlugin;
 use crate::journal::{Journal, open_journal, review_depth, seal_journal};
 use crate::lifecycle::{close_view, open_view};
@@ -36,6 +38,7 @@ impl Plugin for ReplicationPlugin {
             .init_resource::<Slots>()
             .init_resource::<Arena>()
             .init_resource::<Batches>()
+            .init_resource::<Confirmations>()
             .init_resource::<EntityMap>();
         app.register_system_channel(
             channels::RECORDS,
@@ -58,7 +61,14 @@ impl Plugin for ReplicationPlugin {
             )
             .add_systems(
                 PreUpdate,
-                (settle_deliveries, answer_requests, apply_records, follow_ownership, restore_released)
+                (
+                    settle_deliveries,
+                    answer_requests,
+                    apply_records,
+                    follow_ownership,
+                    restore_released,
+                    confirm_server_words,
+                )
                     .chain()
                     .in_set(ReplicationSystems::Apply),
             )
@@ -87,6 +97,9 @@ impl Plugin for ReplicationPlugin {
         let world = app.world_mut();
         world.resource_mut::<Registry>().seal();
         world.resource_scope(|world, mut journal: Mut<Journal>| journal.shape(world.resource::<Registry>()));
+        world.resource_scope(|world, mut slots: Mut<Slots>| slots.precedence.shape(world.resource::<Registry>()));
+        let hearing = Hearing::of(world.resource::<Registry>());
+        world.insert_resource(hearing);
         let registry = world.resource::<Registry>();
         let entries: Vec<_> =
             registry.components.iter().map(|entry| (entry.name.clone(), Registry::parameters(entry))).collect();

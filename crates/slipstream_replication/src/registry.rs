@@ -12,7 +12,7 @@ use slipstream_connection::NetworkId;
 use slipstream_wire::{Baseline, BitReader, BitWriter};
 
 use crate::batch::Batch;
-use crate::codec::{Codec, MAX_COMPONENT_WORDS, ResolveEntities};
+use crate::codec::{Codec, MAX_COMPONENT_WORDS, NameEntities, ResolveEntities};
 use crate::error::RecordError;
 use crate::interest::{Audience, LaneAudiences};
 
@@ -50,6 +50,10 @@ pub(crate) trait ErasedComponent: Send + Sync {
     fn write(&self, baseline: Option<Baseline>, words: &[u32], writer: &mut BitWriter);
     fn read(&self, baseline: Option<Baseline>, reader: &mut BitReader, words: &mut Vec<u32>)
     -> Result<(), RecordError>;
+    /// Appends the words of what the entity has now. Whether it has it; `None` where that cannot be told.
+    fn quantize(&self, _world: &World, _entity: Entity, _words: &mut Vec<u32>) -> Option<bool> {
+        None
+    }
     /// Puts the value on the entity, and says what it refers to.
     fn apply(&self, world: &mut World, entity: Entity, words: &[u32]) -> Result<References, RecordError>;
     /// Puts many values on their entities.
@@ -162,6 +166,12 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
             return Err(RecordError::TooLarge { what: "a component", length, limit: MAX_COMPONENT_WORDS });
         }
         Ok(())
+    }
+
+    fn quantize(&self, world: &World, entity: Entity, words: &mut Vec<u32>) -> Option<bool> {
+        let Some(component) = world.get::<C>(entity) else { return Some(false) };
+        let mut names = NameEntities::new(world.resource());
+        self.codec.quantize(component, &mut names, words).is_ok().then_some(true)
     }
 
     fn apply(&self, world: &mut World, entity: Entity, words: &[u32]) -> Result<References, RecordError> {

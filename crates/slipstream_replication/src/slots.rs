@@ -7,6 +7,7 @@ use slipstream_connection::{Connection, EntityMap, NetworkId, NetworkRole, Role}
 use slipstream_simulation::Owner;
 
 use crate::journal::Journal;
+use crate::precedence::Precedence;
 use crate::replicated::{Importance, OwnedBy, Replicated, Slot, VisibleTo};
 
 /// One slot's entity and what packing asks of it.
@@ -37,6 +38,8 @@ pub(crate) struct Slots {
     terms: u32,
     /// Which connections became owners of which slots, until their inboxes know.
     pub(crate) granted: Vec<(Entity, u32)>,
+    /// Whose word counts where owners tell.
+    pub(crate) precedence: Precedence,
 }
 
 impl Slots {
@@ -155,6 +158,9 @@ pub(crate) fn note_slot_options(
         let owner = owner.map(|owner| owner.0);
         let term = owned_by.map_or(entry.term, |owned_by| owned_by.term);
         entry.importance = importance.0.max(0.0);
+        if owner.is_some() && (entry.owner != owner || entry.term != term) {
+            slots.precedence.begin_term(slot.index);
+        }
         if entry.visible != *visible || entry.owner != owner || entry.term != term {
             entry.visible = visible.clone();
             (entry.owner, entry.term) = (owner, term);

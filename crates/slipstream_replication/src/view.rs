@@ -155,22 +155,21 @@ impl View {
     }
 
     /// Begins to see an entity: `known` where the other side has it already, as a server has what a client owns.
-    pub(crate) fn enter(&mut self, slot: u32, generation: u32, known: bool, slots: &mut Slots, now: Tick) {
+    /// Whether it came into sight.
+    pub(crate) fn enter(&mut self, slot: u32, generation: u32, known: bool, slots: &mut Slots, now: Tick) -> bool {
         if let Some(dense) = self.dense(slot) {
             let gone = matches!(self.phase(dense), Phase::Leaving | Phase::Frozen);
             let entity = &mut self.entities[dense];
-            if gone && entity.generation == generation {
+            let returns = gone && entity.generation == generation;
+            if returns {
                 // Back, perhaps before its despawn was acknowledged: a new epoch, so that neither can be mistaken for the
                 // other.
                 entity.announced_by = None;
                 self.index.raise_epoch(slot, now);
                 self.index.set_phase(slot, Phase::Unannounced);
-                for lane in &mut self.lanes {
-                    lane.own(dense, slot, &self.index).set_told(false);
-                }
                 self.mark_all(dense, now);
             }
-            return;
+            return returns;
         }
         let dense = self.entities.len();
         self.entities.push(ViewedEntity {
@@ -193,6 +192,7 @@ impl View {
             entry.viewers += 1;
         }
         self.mark_all(dense, now);
+        true
     }
 
     /// Every lane's newest value must be sent.
@@ -204,14 +204,14 @@ impl View {
         self.queue(dense, now);
     }
 
-    /// The owner of an entity told a value of a lane.
-    pub(crate) fn note_told(&mut self, slot: u32, lane: usize) {
-        // Before the owner is known to have the entity anew, these are words about the one that it had before.
-        if let Some(dense) = self.dense(slot)
-            && self.phase(dense) == Phase::Known
-        {
-            self.lanes[lane].own(dense, slot, &self.index).set_told(true);
-        }
+    /// The slots that are viewed.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
+        self.entities.iter().map(|entity| entity.slot)
+    }
+
+    /// Under which epoch a slot is viewed.
+    pub(crate) fn epoch(&self, slot: u32) -> Option<u8> {
+        self.dense(slot).map(|_| self.index.cell(slot).epoch)
     }
 
     /// Stops seeing an entity, which the other side despawns, or keeps as it is where it `freezes`.
@@ -222,9 +222,6 @@ impl View {
             _ if !self.entities[dense].heard => self.forget(dense, slots, journal),
             _ => {
                 self.forget_baselines(dense, journal);
-                for lane in &mut self.lanes {
-                    lane.own(dense, slot, &self.index).set_told(false);
-                }
                 self.index.set_phase(slot, Phase::Leaving);
                 self.entities[dense].announced_by = None;
                 self.entities[dense].freezes = freezes;

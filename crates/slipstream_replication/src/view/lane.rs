@@ -13,8 +13,7 @@ const HAS_EARLIER: u8 = 2;
 const HAS_SENT: u8 = 4;
 const IS_PENDING: u8 = 8;
 const IS_LOST: u8 = 16;
-const IS_TOLD: u8 = 32;
-const IS_PINNED: u8 = 64;
+const IS_PINNED: u8 = 32;
 
 /// Ticks of values rather than values: which of the lane's versions the other side has, and which was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,15 +55,6 @@ impl ViewedLane {
     /// The pending value was sent before and lost.
     pub(crate) fn is_lost(self) -> bool {
         self.has(IS_LOST)
-    }
-
-    /// On a server: the entity's owner has told a value of this lane, and knows better than we do.
-    pub(crate) fn is_told(self) -> bool {
-        self.has(IS_TOLD)
-    }
-
-    pub(crate) fn set_told(&mut self, told: bool) {
-        self.put(IS_TOLD, told);
     }
 
     /// There is a value that the other side must be sent.

@@ -145,8 +145,8 @@ impl View {
                 continue;
             };
             let audible = audible & (1 << index) != 0;
-            let first = spawn && !viewed.is_told();
-            if !is_allowed(&lane.options, audible, relation.owned, first, shared.client) {
+            let corrects = relation.owned && shared.slots.precedence.is_telling(slot, index);
+            if !is_allowed(&lane.options, audible, relation.owned, corrects, shared.client) {
                 // Should it be allowed again, nothing counts as sent: it may have been lost.
                 viewed.withdraw();
                 continue;
@@ -155,7 +155,8 @@ impl View {
                 if viewed.is_pending() && viewed.baseline() == Some(value) {
                     viewed.set_pending(false, false);
                 }
-                let goes = viewed.is_pending() && (viewed.is_lost() || is_due(&lane.options, slot, shared.now));
+                let may_go = corrects || viewed.is_lost() || is_due(&lane.options, slot, shared.now);
+                let goes = viewed.is_pending() && may_go;
                 if !goes {
                     continue;
                 }
@@ -212,12 +213,12 @@ impl View {
     }
 }
 
-/// Whether a lane may be sent over this connection. At `first` the owner is told a value even of what it sends itself.
-fn is_allowed(options: &LaneOptions, audible: bool, owned: bool, first: bool, client: bool) -> bool {
+/// Whether a lane may be sent over this connection. The owner is told of what it sends itself where that `corrects` it.
+fn is_allowed(options: &LaneOptions, audible: bool, owned: bool, corrects: bool, client: bool) -> bool {
     if client {
         return options.direction == Direction::FromOwner;
     }
-    let echo = options.direction == Direction::FromOwner && owned && !first;
+    let echo = options.direction == Direction::FromOwner && owned && !corrects;
     !echo && audible
 }
 
