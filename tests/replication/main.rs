@@ -24,4 +24,5 @@ mod scene;
 mod slots;
 mod spawn;
 mod take_back;
+mod validate;
 mod visibility;

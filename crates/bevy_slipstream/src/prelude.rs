@@ -12,10 +12,10 @@ pub use slipstream_protocol::{
     ChannelConfig, ChannelId, CloseReason, Delivery, NetworkConditions, Priority, RefuseReason,
 };
 pub use slipstream_replication::{
-    AlwaysRelevant, AppInterestExt, AppReplicateExt, Audience, Axes, Bits, BodyState, CodedBy, FieldsCodec, Frozen,
-    Importance, InRooms, KinematicBody, KinematicCodec, NetworkCodec, OnLeave, OwnedBy, Quantised, Remote, RemoteTick,
-    Replicated, ReplicationStats, ReplicationSystems, Reveal, Room, SpatialInterest, Team, TransformCodec, Vicinity,
-    Viewpoint, VisibleTo,
+    AlwaysRelevant, AppInterestExt, AppReplicateExt, Audience, Axes, Bits, BodyState, Claim, CodedBy, FieldsCodec,
+    Frozen, Importance, InRooms, KinematicBody, KinematicCodec, NetworkCodec, OnLeave, OwnedBy, Quantised, Remote,
+    RemoteTick, Replicated, ReplicationStats, ReplicationSystems, Reveal, Room, SpatialInterest, Team, TransformCodec,
+    Verdict, Vicinity, Viewpoint, VisibleTo,
 };
 pub use slipstream_simulation::{
     AppInputExt, Controlled, InputStats, Owned, Owner, Simulation, SimulationSystems, SimulationTick, TickLead,

@@ -53,7 +53,7 @@ pub(crate) fn apply_records(
             apply_changes(world, &mut incoming, changes);
         } else {
             changes.append(&mut incoming.held);
-            hear_owner(world, &mut incoming, changes);
+            hear_owner(world, connection, &mut incoming, changes);
         }
         if let (Some(error), Some(mut endpoint)) = (incoming.refused.take(), world.get_mut::<Endpoint>(connection)) {
             endpoint.report_violation(error.to_string());

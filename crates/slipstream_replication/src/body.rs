@@ -90,7 +90,7 @@ type Parts<B> = QueryState<(&'static mut <B as KinematicBody>::Pose, &'static mu
 /// The codec and number of the body `B`, for its journal system.
 #[derive(Resource)]
 pub(crate) struct BodyCodec<B: KinematicBody> {
-    codec: KinematicCodec,
+    pub(crate) codec: KinematicCodec,
     component: usize,
     direction: Direction,
     body: core::marker::PhantomData<fn(B)>,

@@ -1,9 +1,9 @@
 //! On a server: what owners tell of their entities reaches the world, or does not.
 //!
 //! ```text
-//! value of a lane ── counts? ── has the server changed it meanwhile? ──► components, journal
-//!                      │ no       │ yes
-//!                      ▼          ▼
+//! value of a lane ── counts? ── has the server changed it meanwhile? ── validators ──► components, journal
+//!                      │ no       │ yes                                    │ no
+//!                      ▼          ▼                                        ▼
 //!                    nowhere    the server says what it has, and that word wins (see `precedence`)
 //! ```
 //!
@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use bevy::prelude::*;
+use slipstream_connection::Endpoint;
 use slipstream_wire::Tick;
 
 use crate::error::RecordError;
@@ -20,17 +21,25 @@ use crate::journal::Journal;
 use crate::record::parts;
 use crate::registry::{ErasedComponent, Registry};
 use crate::slots::Slots;
+use crate::validation::{Asked, Ruling, Validate};
+use crate::view::View;
 
 /// How values get onto entities, and memory that is used again for each.
 #[derive(Resource, Default)]
 pub(crate) struct Hearing {
-    components: Vec<Arc<dyn ErasedComponent>>,
+    components: Vec<HeardComponent>,
     /// The components of each lane.
     lanes: Vec<Vec<usize>>,
     taken: Vec<Taken>,
     /// The words of what is taken.
     words: Vec<u32>,
     scratch: Vec<u32>,
+}
+
+struct HeardComponent {
+    name: String,
+    erased: Arc<dyn ErasedComponent>,
+    validator: Option<Arc<dyn Validate>>,
 }
 
 /// One component that changes: its words, or that it goes.
@@ -51,8 +60,15 @@ struct Told {
     value: Tick,
 }
 
+/// What the validators made of all of it.
+enum Outcome {
+    Passed { is_corrected: bool },
+    Refused { component: usize, reason: &'static str, is_violation: bool },
+    Malformed(RecordError),
+}
+
 /// Takes in what an owner told.
-pub(crate) fn hear_owner(world: &mut World, incoming: &mut Incoming, changes: &[Change]) {
+pub(crate) fn hear_owner(world: &mut World, connection: Entity, incoming: &mut Incoming, changes: &[Change]) {
     if changes.is_empty() {
         return;
     }
@@ -64,7 +80,7 @@ pub(crate) fn hear_owner(world: &mut World, incoming: &mut Incoming, changes: &[
     }
     world.resource_scope(|world, mut hearing: Mut<Hearing>| {
         for told in told() {
-            hearing.hear(world, incoming, told);
+            hearing.hear(world, connection, incoming, told);
         }
     });
 }
@@ -89,12 +105,16 @@ impl Told {
 
 impl Hearing {
     pub(crate) fn of(registry: &Registry) -> Self {
-        let components = registry.components.iter().map(|entry| Arc::clone(&entry.erased));
+        let components = registry.components.iter().map(|entry| HeardComponent {
+            name: entry.name.clone(),
+            erased: Arc::clone(&entry.erased),
+            validator: entry.validator.clone(),
+        });
         let lanes = registry.lanes.iter().map(|lane| lane.components.clone());
         Self { components: components.collect(), lanes: lanes.collect(), ..Self::default() }
     }
 
-    fn hear(&mut self, world: &mut World, incoming: &mut Incoming, told: Told) {
+    fn hear(&mut self, world: &mut World, connection: Entity, incoming: &mut Incoming, told: Told) {
         let Some(known) = incoming.incarnation(told.slot, told.epoch) else { return };
         let (Some(entity), Some(inbox)) = (known.entity, known.lanes.get_mut(told.lane)) else { return };
         if inbox.applied.is_some_and(|applied| !told.value.is_newer_than(applied))
@@ -109,12 +129,38 @@ impl Hearing {
             return;
         }
         let Some(said) = inbox.at(told.value) else { return };
-        self.take_down(world, told, said);
-        inbox.applied = Some(told.value);
-        let failed = self.take(world, entity, told);
-        if failed.is_some() {
-            say_again(world, told);
-            incoming.refused = failed;
+        let outcome = self.judge(world, (entity, connection), told, said);
+        match outcome {
+            Outcome::Passed { is_corrected } => {
+                inbox.applied = Some(told.value);
+                let failed = self.take(world, entity, told);
+                let now = world.resource::<Journal>().tick;
+                world.resource_mut::<Slots>().precedence.settle(told.slot, told.lane, now);
+                if is_corrected || failed.is_some() {
+                    say_again(world, told);
+                }
+                if is_corrected && let Some(mut view) = world.get_mut::<View>(connection) {
+                    view.count_correction();
+                }
+                if failed.is_some() {
+                    incoming.refused = failed;
+                }
+            }
+            Outcome::Refused { component, reason, is_violation } => {
+                say_again(world, told);
+                if let Some(mut view) = world.get_mut::<View>(connection) {
+                    view.count_refusal();
+                }
+                trace!("a claim of {connection} about {entity} is refused: {reason}");
+                if is_violation && let Some(mut endpoint) = world.get_mut::<Endpoint>(connection) {
+                    let name = self.components.get(component).map_or("", |component| component.name.as_str());
+                    endpoint.report_violation(format!("a `{name}` that the game does not allow: {reason}"));
+                }
+            }
+            Outcome::Malformed(error) => {
+                say_again(world, told);
+                incoming.refused = Some(error);
+            }
         }
     }
 
@@ -122,7 +168,7 @@ impl Hearing {
     fn note_present(&mut self, world: &mut World, entity: Entity, told: Told) {
         let Self { components, lanes, scratch, .. } = self;
         for component in lanes.get(told.lane).into_iter().flatten() {
-            let Some(erased) = components.get(*component) else { continue };
+            let Some(HeardComponent { erased, .. }) = components.get(*component) else { continue };
             scratch.clear();
             if let Some(is_present) = erased.quantize(world, entity, scratch) {
                 let words = is_present.then_some(scratch.as_slice());
@@ -132,20 +178,50 @@ impl Hearing {
         note_server_words(world);
     }
 
-    /// Takes down what changes in a lane.
-    fn take_down(&mut self, world: &World, told: Told, said: &[u32]) {
-        let Self { lanes, taken, words, .. } = self;
+    /// Takes down what changes in a lane, as far as it passes.
+    fn judge(&mut self, world: &World, (entity, connection): (Entity, Entity), told: Told, said: &[u32]) -> Outcome {
+        let Self { components, lanes, taken, words, .. } = self;
         taken.clear();
         words.clear();
         let journal = world.resource::<Journal>();
+        let precedence = &world.resource::<Slots>().precedence;
+        let ticks = precedence.ticks_since_settled(told.slot, told.lane, journal.tick);
+        let asked = Asked { world, entity, connection, ticks };
+        let mut is_corrected = false;
         for (component, new) in lanes.get(told.lane).into_iter().flatten().zip(parts(said)) {
             let component = *component;
-            if new != journal.part(told.slot, component) {
-                let start = words.len();
-                words.extend_from_slice(new.unwrap_or_default());
+            let present = journal.part(told.slot, component);
+            if new == present {
+                continue;
+            }
+            let start = words.len();
+            let validator = components.get(component).and_then(|component| component.validator.as_ref());
+            let ruling = match (validator, new) {
+                (Some(validator), Some(new)) => match validator.judge(&asked, new, words) {
+                    Ok(ruling) => ruling,
+                    Err(error) => return Outcome::Malformed(error),
+                },
+                (Some(_), None) => {
+                    Ruling::Refused { reason: "an owner cannot take off what has a validator", is_violation: false }
+                }
+                (None, new) => {
+                    words.extend_from_slice(new.unwrap_or_default());
+                    Ruling::Accepted
+                }
+            };
+            match ruling {
+                Ruling::Accepted => {}
+                Ruling::Corrected => is_corrected = true,
+                Ruling::Refused { reason, is_violation } => {
+                    return Outcome::Refused { component, reason, is_violation };
+                }
+            }
+            // It may have been corrected to what is there.
+            if new.is_none() || words.get(start..) != present {
                 taken.push(Taken { component, is_present: new.is_some(), start, end: words.len() });
             }
         }
+        Outcome::Passed { is_corrected }
     }
 
     /// Puts what was taken down on the entity. The error of what stands for no value.
@@ -153,7 +229,7 @@ impl Hearing {
         let Self { components, taken, words, scratch, .. } = self;
         let mut failed = None;
         for Taken { component, is_present, start, end } in taken.iter().copied() {
-            let Some(erased) = components.get(component) else { continue };
+            let Some(HeardComponent { erased, .. }) = components.get(component) else { continue };
             let new = words.get(start..end).filter(|_| is_present);
             let mut journal = world.resource_mut::<Journal>();
             scratch.clear();

@@ -19,6 +19,7 @@
 //! * **Lane**: components that share rate, audience and direction. Baseline, flight and loss are kept per lane.
 //! * **Record**: one lane's value at a tick, whole or as a difference. It is encoded once and copied to every connection
 //!   with the same baseline.
+//! * **Claim**: what an owner says of a lane that is its own to tell. The server may judge it, and its own word wins.
 //! * **Epoch**: raised when an entity comes into a connection's sight, so that old news of it is recognised.
 //!
 //! ```
@@ -68,6 +69,7 @@ mod rows;
 mod slots;
 mod systems;
 mod tick_log;
+mod validation;
 mod view;
 
 pub use body::KinematicBody;
@@ -93,4 +95,5 @@ pub use replicated::{Importance, OwnedBy, Remote, RemoteTick, Replicated, Slot, 
 pub use slipstream_derive::NetworkCodec;
 pub use slipstream_wire::{BodyState, KinematicCodec};
 pub use systems::ReplicationSystems;
+pub use validation::{Claim, Verdict};
 pub use view::ReplicationStats;

@@ -1,6 +1,6 @@
 //! Who has the last word on what an owner tells.
 //!
-//! Two write such a lane: the owner, and now and then the server, which teleports, or gives the entity to
+//! Two write such a lane: the owner, and now and then the server, which teleports, corrects, refuses, or gives the entity to
 //! somebody else. Their words cross on the line. One rule decides:
 //!
 //! > **A word of the owner counts if, when it was written, the owner had the server's newest word of that lane.**
@@ -14,7 +14,7 @@
 //!           it counts          ◄─────────────────╯
 //! ```
 //!
-//! The server's words are: what its own systems changed, and what there was when the
+//! The server's words are: what its own systems changed, what a validator corrected or refused, and what there was when the
 //! ownership began or the entity came into the owner's sight. Each has the tick at which it was said. As long as the owner
 //! has not [confirmed](crate::confirmation) the newest, it is sent that lane like everyone else, and what it tells is kept
 //! but not heeded. From then on everything that the owner wrote earlier is void, and everything later counts: the server's
@@ -23,6 +23,7 @@
 use slipstream_wire::Tick;
 
 use crate::journal::Journal;
+use crate::record::age;
 use crate::registry::{Direction, Registry};
 
 /// How server and owner stand with one lane of one entity.
@@ -44,6 +45,8 @@ struct Ground {
     standing: Standing,
     /// The newest value that the owner told in this term, heeded or not.
     newest: Option<Tick>,
+    /// When the lane took a word that counts, of either side.
+    settled: Tick,
 }
 
 /// On a server: how it stands with the owners, by lane and slot. On a client, only which lanes owners tell.
@@ -125,6 +128,7 @@ impl Precedence {
             if let Some(ground) = self.ground_mut(slot, lane) {
                 // Of what the entity never had there is nothing to say.
                 ground.standing = newest.map_or(Standing::Open, Standing::Told);
+                ground.settled = journal.tick;
             }
         }
         self.spoken = spoken;
@@ -178,6 +182,18 @@ impl Precedence {
         }
         ground.standing = Standing::Heard(since);
         ground.newest.filter(|newest| newest.is_newer_than(since))
+    }
+
+    /// A word of the owner was taken at `now`.
+    pub(crate) fn settle(&mut self, slot: u32, lane: usize, now: Tick) {
+        if let Some(ground) = self.ground_mut(slot, lane) {
+            ground.settled = now;
+        }
+    }
+
+    /// Ticks since the lane last took a word that counts.
+    pub(crate) fn ticks_since_settled(&self, slot: u32, lane: usize, now: Tick) -> u32 {
+        age(now, self.ground(slot, lane).settled)
     }
 }
 

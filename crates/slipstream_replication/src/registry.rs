@@ -15,6 +15,7 @@ use crate::batch::Batch;
 use crate::codec::{Codec, MAX_COMPONENT_WORDS, NameEntities, ResolveEntities};
 use crate::error::RecordError;
 use crate::interest::{Audience, LaneAudiences};
+use crate::validation::Validate;
 
 /// The most lanes a program may have: a record names its lanes by one bit each.
 pub const MAX_LANES: usize = 64;
@@ -248,6 +249,8 @@ pub(crate) struct ComponentEntry {
     pub(crate) lane_name: String,
     pub(crate) options: LaneOptions,
     pub(crate) erased: Arc<dyn ErasedComponent>,
+    /// What an owner's values of it must pass.
+    pub(crate) validator: Option<Arc<dyn Validate>>,
     /// Its lane and place there, after sealing.
     pub(crate) lane: usize,
 }
@@ -289,6 +292,7 @@ impl Registry {
             name,
             options: LaneOptions::default(),
             erased,
+            validator: None,
             lane: usize::MAX,
         });
     }
@@ -296,7 +300,8 @@ impl Registry {
     /// Sorts components and lanes by name and numbers them.
     ///
     /// # Panics
-    /// At start-up, when components of one lane disagree on how it is sent, or there are more than [`MAX_LANES`] lanes.
+    /// At start-up, when components of one lane disagree on how it is sent, there are more than [`MAX_LANES`] lanes, or a
+    /// validator is asked about what no owner sends.
     pub(crate) fn seal(&mut self) {
         if self.sealed {
             return;
@@ -323,6 +328,11 @@ impl Registry {
                 );
                 entry.lane = lane;
                 components.push(index);
+                assert!(
+                    entry.validator.is_none() || entry.options.direction == Direction::FromOwner,
+                    "`{}` has a validator, but only the server sends it: add `.from_owner()` to its registration",
+                    entry.name
+                );
             }
             let continues_motion = components.iter().any(|index| self.components[*index].erased.continues_motion());
             self.lanes.push(Lane { components, options: options.unwrap_or_default(), continues_motion });

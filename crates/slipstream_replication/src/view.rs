@@ -29,7 +29,7 @@ use crate::interest::Interest;
 use crate::journal::Journal;
 use crate::slots::Slots;
 
-/// Counters of what a connection was sent. All since it connected.
+/// Counters of what a connection was sent, and of what it said. All since it connected.
 #[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReplicationStats {
     /// Entities that the connection sees now.
@@ -46,6 +46,11 @@ pub struct ReplicationStats {
     pub bytes: u64,
     /// Times that the other side asked for everything anew.
     pub resets: u64,
+    /// What the connection said as an owner, and a validator refused: see
+    /// [`Registration::validate`](crate::Registration::validate).
+    pub refused: u64,
+    /// What it said as an owner, and a validator corrected.
+    pub corrected: u64,
 }
 
 /// Where an entity stands between this world and the connection.
@@ -212,6 +217,16 @@ impl View {
     /// Under which epoch a slot is viewed.
     pub(crate) fn epoch(&self, slot: u32) -> Option<u8> {
         self.dense(slot).map(|_| self.index.cell(slot).epoch)
+    }
+
+    /// A validator refused what the connection said.
+    pub(crate) fn count_refusal(&mut self) {
+        self.stats.refused += 1;
+    }
+
+    /// A validator corrected what the connection said.
+    pub(crate) fn count_correction(&mut self) {
+        self.stats.corrected += 1;
     }
 
     /// Stops seeing an entity, which the other side despawns, or keeps as it is where it `freezes`.
