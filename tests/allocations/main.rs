@@ -36,6 +36,13 @@ struct Wheel {
     heading: f32,
 }
 
+/// What the owner of a body tells, and the server judges.
+#[derive(Component, NetworkCodec, Clone, Copy)]
+struct Throttle {
+    #[net(range = 0.0..1.0, step = 0.001)]
+    open: f32,
+}
+
 /// What was allocated in all measured frames: in `PreUpdate`, in the fixed loop and in `PostUpdate`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Allocations([u64; 3]);
@@ -107,6 +114,7 @@ fn peer(networking: NetworkingPlugin) -> App {
         });
         app.replicate_transform(TransformCodec::new(-512.0..512.0, 0.001, 11));
         app.replicate_quantised::<Wheel>();
+        app.replicate_quantised::<Throttle>().from_owner().validate(|_| Verdict::Accept);
     })
 }
 
@@ -161,6 +169,8 @@ struct Peers {
     down: Line,
     up: Line,
     bodies: Vec<Entity>,
+    /// In the client's world, the body that it owns.
+    owned: Option<Entity>,
     frame: u32,
 }
 
@@ -172,7 +182,7 @@ impl Peers {
         let at_server = server.world_mut().spawn((link, LinkOf(listener))).id();
         let at_client = client.world_mut().spawn(Link::new(LinkProperties::default())).id();
         let (down, up, bodies) = (Line::default(), Line::default(), Vec::new());
-        let mut peers = Self { server, client, at_server, at_client, down, up, bodies, frame: 0 };
+        let mut peers = Self { server, client, at_server, at_client, down, up, bodies, owned: None, frame: 0 };
         while !peers.are_connected() {
             assert!(peers.frame < 600, "the two did not connect within 600 frames");
             peers.run_frame();
@@ -186,9 +196,26 @@ impl Peers {
         is_connected(&self.server, self.at_server) && is_connected(&self.client, self.at_client)
     }
 
+    /// Gives the first body to the client, and waits until the server hears what it says of it.
+    fn give_body(&mut self) {
+        let body = self.bodies[0];
+        self.server.world_mut().entity_mut(body).insert((Owner(self.at_server), Throttle { open: 0.0 }));
+        for _ in 0..2 * ROUND {
+            self.run_frame();
+            let mut owned = self.client.world_mut().query_filtered::<Entity, With<Controlled>>();
+            self.owned = owned.iter(self.client.world()).next();
+        }
+        let heard = self.server.world().get::<Throttle>(body).is_some_and(|throttle| throttle.open > 0.0);
+        assert!(heard, "the server does not hear the owner");
+    }
+
     /// Moves the bodies and runs a frame of both, the server first.
     fn run_frame(&mut self) -> (Allocations, Allocations) {
         self.frame += 1;
+        if let Some(owned) = self.owned {
+            let open = (self.frame % ROUND + 1) as f32 / (ROUND + 1) as f32;
+            self.client.world_mut().entity_mut(owned).insert(Throttle { open });
+        }
         move_bodies(self.server.world_mut(), &self.bodies, self.frame);
         self.up.deliver_to(&mut self.server, self.at_server, self.frame);
         let by_server = run_frame(&mut self.server);
@@ -280,6 +307,13 @@ fn groups_and_priorities_cost_no_allocation() {
         }
     }
     server.world_mut().entity_mut(*at_server).insert(Priorities::default().with(bodies[0], 4.0));
+    assert_nothing_is_allocated(peers);
+}
+
+#[test]
+fn an_owner_that_is_judged_in_every_tick_costs_no_allocation() {
+    let mut peers = Peers::connect();
+    peers.give_body();
     assert_nothing_is_allocated(peers);
 }
 

@@ -28,5 +28,7 @@ mod slots;
 mod spawn;
 mod stable_ids;
 mod staleness;
+mod take_back;
 mod together;
+mod validate;
 mod visibility;

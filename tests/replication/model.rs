@@ -26,7 +26,7 @@ mod words;
 
 use core::ops::RangeInclusive;
 use core::str::FromStr;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bevy::prelude::*;
 use bevy_slipstream::prelude::*;
@@ -115,11 +115,11 @@ impl Player {
     }
 
     /// Looks at its world, and whether that may be what it shows.
-    fn check(&mut self, world: &World, words: &Words) -> Result<(), String> {
+    fn check(&mut self, world: &World, words: &mut Words, server_words: &HashSet<i32>) -> Result<(), String> {
         let map = world.resource::<EntityMap>();
         self.seen = self.eye.look(world, |entity| map.network(entity))?;
         self.ledger.check(&self.seen)?;
-        words.check(self.ledger.peer, &self.seen)
+        words.check(self.ledger.peer, &self.seen, server_words)
     }
 }
 
@@ -186,13 +186,14 @@ impl Model {
         let names = &self.names;
         self.truth = self.eye.look(world, |entity| map.network(entity).or_else(|| names.get(&entity).copied()))?;
         self.names.extend(self.truth.iter().map(|(id, glimpse)| (glimpse.entity, *id)));
-        self.words.note(&self.truth)?;
+        self.words.note(&self.truth, &self.actions.server_words)?;
         for player in &mut self.players {
             player.ledger.note(world, &self.truth);
         }
         for player in &mut self.players {
             let world = self.harness.client(player.client).world();
-            player.check(world, &self.words).map_err(|wrong| format!("{:?}: {wrong}", player.client))?;
+            let checked = player.check(world, &mut self.words, &self.actions.server_words);
+            checked.map_err(|wrong| format!("{:?}: {wrong}", player.client))?;
         }
         Ok(())
     }

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 use slipstream_connection::{Endpoint, EntityMap, NetworkId, NetworkRole, Role, channels};
+use slipstream_simulation::Controlled;
 use slipstream_wire::Tick;
 
 use crate::adoption::{adopt_or_spawn, announced_id, release_adopted};
 use crate::ancestry::parents_first;
 use crate::batch::Batch;
 use crate::carrier::ResourceCarrier;
+use crate::confirmation::{Confirmation, Confirmations};
+use crate::hearing::hear_owner;
 use crate::incoming::{Change, Incoming, LaneNews, Speaker};
 use crate::interest::Frozen;
+use crate::journal::Journal;
 use crate::kind::put_together;
 use crate::record::parts;
 use crate::registry::{Direction, ErasedComponent, Registry};
@@ -19,7 +23,6 @@ use crate::replicated::{Remote, RemoteTick};
 use crate::requests::ask_for_everything;
 use crate::slots::Slots;
 use crate::stable_id::{Adopted, StableId};
-use crate::view::View;
 
 /// Applies what arrived on every connection.
 pub(crate) fn apply_records(
@@ -39,7 +42,8 @@ pub(crate) fn apply_records(
         let Some(mut endpoint) = world.get_mut::<Endpoint>(connection) else { continue };
         chunks.clear();
         endpoint.drain_into(channels::RECORDS, chunks);
-        if chunks.is_empty() {
+        let holds = |incoming: &Incoming| !incoming.held.is_empty();
+        if chunks.is_empty() && !world.get::<Incoming>(connection).is_some_and(holds) {
             continue;
         }
         let Some(mut incoming) = take_incoming(world, connection) else { continue };
@@ -50,19 +54,11 @@ pub(crate) fn apply_records(
                 endpoint.recycle(chunk);
             }
         }
-        let serves = world.resource::<NetworkRole>().0 != Role::Client;
-        if serves && let Some(mut view) = world.get_mut::<View>(connection) {
-            for change in changes.iter() {
-                if let Change::Lane { slot, lane, .. } = change {
-                    view.note_told(*slot, *lane);
-                }
-            }
-        }
-        apply_changes(world, &mut incoming, changes);
-        if serves {
-            // A server's entities do not come and go with what an owner may see: what resolves, resolves at once.
-            incoming.unresolved.clear();
-            incoming.referrers.clear();
+        if world.resource::<NetworkRole>().0 == Role::Client {
+            apply_changes(world, &mut incoming, changes);
+        } else {
+            changes.append(&mut incoming.held);
+            hear_owner(world, connection, &mut incoming, changes);
         }
         if let (Some(error), Some(mut endpoint)) = (incoming.refused.take(), world.get_mut::<Endpoint>(connection)) {
             endpoint.report_violation(error.to_string());
@@ -203,6 +199,12 @@ fn appear(world: &mut World, incoming: &mut Incoming, slot: u32, epoch: u8, id: 
         Some((entity, before)) if before == generation && world.get_entity(entity).is_ok() => {
             incoming.incarnation(slot, epoch)?.entity = Some(entity);
             world.entity_mut(entity).remove::<Frozen>();
+            if world.get::<Controlled>(entity).is_some() {
+                // What its owner tells it is told anew.
+                for lane in world.resource::<Slots>().precedence.lanes() {
+                    incoming.clear_shown_lane(slot, *lane);
+                }
+            }
             return None;
         }
         Some((entity, before)) => {
@@ -224,11 +226,14 @@ pub(crate) struct Batches {
     batches: Vec<Batch>,
     /// The components of each lane.
     lanes: Vec<Vec<usize>>,
+    /// Lanes of which the owner tells, a bit each.
+    from_owners: u64,
 }
 
 impl Batches {
-    fn open(&mut self, registry: &Registry) {
+    fn open(&mut self, registry: &Registry, slots: &Slots) {
         if self.components.is_empty() {
+            self.from_owners = slots.precedence.lanes().iter().fold(0, |mask, lane| mask | 1 << *lane);
             self.components = registry.components.iter().map(|entry| Arc::clone(&entry.erased)).collect();
             self.batches.resize_with(registry.components.len(), Batch::default);
             self.lanes = registry.lanes.iter().map(|lane| lane.components.clone()).collect();
@@ -238,7 +243,7 @@ impl Batches {
 
 fn with_batches(world: &mut World, run: impl FnOnce(&mut World, &mut Batches)) {
     world.resource_scope(|world, mut batches: Mut<Batches>| {
-        batches.open(world.resource::<Registry>());
+        batches.open(world.resource::<Registry>(), world.resource::<Slots>());
         run(world, &mut batches);
     });
 }
@@ -254,6 +259,8 @@ fn batch_lane(
     value: Tick,
 ) {
     let Some(LaneNews { entity, is_first, shown, words }) = incoming.news(slot, epoch, lane, value) else { return };
+    // An owner shows what it says itself. What the server says of that it takes up whole, whatever it was told before.
+    let gives_way = batches.from_owners & (1 << lane) != 0 && world.get::<Controlled>(entity).is_some();
     let mut removed = Vec::new();
     // What it had before the first value came, it has no more if the value says so.
     let sheds = is_first && world.get::<Adopted>(entity).is_some();
@@ -261,13 +268,18 @@ fn batch_lane(
     for (component, new) in batches.lanes.get(lane).into_iter().flatten().zip(parts(words)) {
         let old = old.next().flatten();
         match new {
-            Some(new) if old != Some(new) => batches.batches[*component].push(entity, (slot, lane), new),
-            None if sheds || old.is_some() => removed.push(*component),
+            Some(new) if gives_way || old != Some(new) => {
+                batches.batches[*component].push(entity, (slot, lane), new);
+            }
+            None if gives_way || sheds || old.is_some() => removed.push(*component),
             None if is_first && batches.components[*component].outlives_entity() => removed.push(*component),
             _ => {}
         }
     }
     incoming.show(slot, lane, value);
+    if gives_way {
+        take_up(world, (slot, lane), epoch, value);
+    }
     for component in removed {
         // What came before it must not come after it.
         flush(world, incoming, batches, component);
@@ -296,6 +308,15 @@ pub(crate) fn put_anew(world: &mut World, incoming: &mut Incoming, slot: u32, bu
         flush_all(world, incoming, batches);
     });
     put_together(world);
+}
+
+/// The server has spoken of what the local peer tells. It says what it shows from here on, and that it has heard.
+fn take_up(world: &mut World, (slot, lane): (u32, usize), epoch: u8, word: Tick) {
+    let mut journal = world.resource_mut::<Journal>();
+    journal.touch(slot, lane);
+    let since = journal.tick;
+    let confirmation = Confirmation { slot, epoch, lane: lane as u8, word, since };
+    world.resource_mut::<Confirmations>().words.push(confirmation);
 }
 
 /// Puts what is noted of one component type on its entities.

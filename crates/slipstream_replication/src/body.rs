@@ -92,7 +92,7 @@ type Parts<B> = QueryState<(&'static mut <B as KinematicBody>::Pose, &'static mu
 /// The codec and number of the body `B`, for its journal system.
 #[derive(Resource)]
 pub(crate) struct BodyCodec<B: KinematicBody> {
-    codec: KinematicCodec,
+    pub(crate) codec: KinematicCodec,
     component: usize,
     direction: Direction,
     body: core::marker::PhantomData<fn(B)>,
@@ -156,6 +156,14 @@ impl<B: KinematicBody> ErasedComponent for BodyComponent<B> {
         words: &mut Vec<u32>,
     ) -> Result<(), RecordError> {
         Ok(self.codec.read(baseline, reader, words)?)
+    }
+
+    fn quantize(&self, world: &World, entity: Entity, words: &mut Vec<u32>) -> Option<bool> {
+        let (Some(pose), Some(motion)) = (world.get::<B::Pose>(entity), world.get::<B::Motion>(entity)) else {
+            return Some(false);
+        };
+        self.codec.quantize(&B::body(pose, motion), words);
+        Some(true)
     }
 
     fn apply(&self, world: &mut World, entity: Entity, words: &[u32]) -> Result<References, RecordError> {

@@ -147,6 +147,8 @@ pub(crate) struct Incoming {
     pub(crate) referrers: HashMap<NetworkId, Vec<(u32, usize)>>,
     /// A value that its component's codec refused.
     pub(crate) refused: Option<RecordError>,
+    /// On a server: what an owner told, and which counts only since it confirmed the server's word.
+    pub(crate) held: Vec<Change>,
     /// When everything was asked for anew.
     pub(crate) reset_requested: Option<core::time::Duration>,
     scratch: Vec<u32>,
@@ -483,6 +485,13 @@ impl Incoming {
         }
     }
 
+    /// The same of one lane.
+    pub(crate) fn clear_shown_lane(&mut self, slot: u32, lane: usize) {
+        if let Some((place, lane)) = self.heard.get(slot).zip(self.lanes.get_mut(lane)) {
+            lane.clear_shown(place);
+        }
+    }
+
     /// A lane's value that its entity does not show yet, nor a newer one.
     #[inline]
     pub(crate) fn news(&self, slot: u32, epoch: u8, lane: usize, value: Tick) -> Option<LaneNews<'_>> {
@@ -498,7 +507,12 @@ impl Incoming {
         Some(LaneNews { entity, is_first: applied.is_none(), shown: inbox.shown(place), words })
     }
 
-    /// A lane's value that was received of an incarnation.
+    /// The tick of what a lane's entity shows.
+    pub(crate) fn applied(&self, slot: u32, lane: usize) -> Option<Tick> {
+        self.lanes.get(lane)?.applied(self.heard.get(slot)?)
+    }
+
+    /// A lane's value that was received.
     pub(crate) fn value(&self, slot: u32, lane: usize, value: Tick) -> Option<&[u32]> {
         self.lanes.get(lane)?.at(self.heard.get(slot)?, value)
     }

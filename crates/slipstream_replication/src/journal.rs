@@ -18,6 +18,7 @@ use crate::codec::NameEntities;
 use crate::news::News;
 use crate::registry::{ComponentCodec, Direction, Registry};
 use crate::replicated::Slot;
+use crate::slots::Slots;
 
 /// Values of so many ticks stay for acknowledgements that are still on their way; more where round trips are longer.
 const MIN_DEPTH: usize = 32;
@@ -39,6 +40,10 @@ pub(crate) struct Journal {
     pub(crate) news: Vec<News>,
     /// Entities that got a slot, or came into the local peer's hands, since the last seal: all of them is news.
     pub(crate) fresh: Vec<Entity>,
+    /// Lanes of which the owner tells, a bit each.
+    from_owners: u64,
+    /// Slots and lanes of these in which something was noted since they were last looked through.
+    pub(crate) spoken: Vec<(u32, usize)>,
     scratch: Vec<u32>,
     /// Counts the seals; the first is 1.
     seals: u64,
@@ -53,6 +58,8 @@ impl Default for Journal {
             lanes: Vec::new(),
             news: Vec::new(),
             fresh: Vec::new(),
+            from_owners: 0,
+            spoken: Vec::new(),
             scratch: Vec::new(),
             seals: 0,
         }
@@ -77,6 +84,9 @@ impl Journal {
         }
         self.lanes = registry.lanes.iter().map(|lane| LaneJournal::new(lane.components.len())).collect();
         self.news = registry.lanes.iter().map(|_| News::default()).collect();
+        let from_owners = registry.lanes.iter().enumerate();
+        let from_owners = from_owners.filter(|(_, lane)| lane.options.direction == Direction::FromOwner);
+        self.from_owners = from_owners.fold(0, |mask, (index, _)| mask | 1 << index);
     }
 
     /// The newest value of a lane and the tick at which it took it.
@@ -117,9 +127,39 @@ impl Journal {
     /// Notes a component's new words; nothing happens when they are what they were.
     #[inline]
     pub(crate) fn note(&mut self, slot: u32, component: usize, words: Option<&[u32]>) {
-        let Some(Column { lane, part }) = self.columns.get(component).copied() else { return };
-        let Some(lane) = self.lanes.get_mut(lane) else { return };
-        lane.note(slot, part, words, (self.tick, self.depth as u32), &mut self.scratch);
+        if let Some(lane) = self.note_claim(slot, component, words)
+            && self.from_owners & (1 << lane) != 0
+        {
+            self.spoken.push((slot, lane));
+        }
+    }
+
+    /// Notes new words of which the owner told, so that they are not taken for this peer's own. The lane, where they are
+    /// others than before.
+    #[inline]
+    pub(crate) fn note_claim(&mut self, slot: u32, component: usize, words: Option<&[u32]>) -> Option<usize> {
+        let Column { lane, part } = *self.columns.get(component)?;
+        let (column, at) = (self.lanes.get_mut(lane)?, (self.tick, self.depth as u32));
+        column.note(slot, part, words, at, &mut self.scratch).then_some(lane)
+    }
+
+    /// A component's words, as they were noted last.
+    pub(crate) fn part(&self, slot: u32, component: usize) -> Option<&[u32]> {
+        let Column { lane, part } = *self.columns.get(component)?;
+        self.lanes.get(lane)?.part(slot, part)
+    }
+
+    /// A lane takes a value in the next tick, be it the one that it has.
+    pub(crate) fn touch(&mut self, slot: u32, lane: usize) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.touch(slot, self.tick, self.depth as u32);
+        }
+    }
+
+    /// The server says once more what a lane of an owner's is.
+    pub(crate) fn say_again(&mut self, slot: u32, lane: usize) {
+        self.touch(slot, lane);
+        self.spoken.push((slot, lane));
     }
 
     /// Turns what was touched into values of this tick.
@@ -220,7 +260,14 @@ pub(crate) fn journal_removal<C: Component>(
     }
 }
 
-/// Ends the journal of a tick.
-pub(crate) fn seal_journal(mut journal: ResMut<Journal>) {
+/// Ends the journal of a tick. On a server, what it said itself of owners' lanes is a word as of this tick.
+pub(crate) fn seal_journal(mut journal: ResMut<Journal>, mut slots: ResMut<Slots>, role: Res<NetworkRole>) {
+    if role.0 == Role::Client {
+        journal.spoken.clear();
+        journal.seal();
+        return;
+    }
+    slots.precedence.begin_terms(&mut journal);
     journal.seal();
+    slots.precedence.date(&mut journal);
 }

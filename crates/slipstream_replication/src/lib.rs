@@ -19,6 +19,7 @@
 //! * **Lane**: components that share rate, audience and direction. Baseline, flight and loss are kept per lane.
 //! * **Record**: one lane's value at a tick, whole or as a difference. It is encoded once and copied to every connection
 //!   with the same baseline.
+//! * **Claim**: what an owner says of a lane that is its own to tell. The server may judge it, and its own word wins.
 //! * **Epoch**: raised when an entity comes into a connection's sight, so that old news of it is recognised.
 //! * **Group**: entities of which no client sees one without the others ([`Together`]).
 //!
@@ -51,9 +52,11 @@ mod batch;
 mod body;
 mod carrier;
 mod codec;
+mod confirmation;
 mod convoy;
 mod error;
 mod field;
+mod hearing;
 mod incoming;
 mod interest;
 mod journal;
@@ -62,6 +65,7 @@ mod lifecycle;
 mod news;
 mod ownership;
 mod plugin;
+mod precedence;
 mod priority;
 mod record;
 mod registration;
@@ -74,6 +78,7 @@ mod slots;
 mod stable_id;
 mod systems;
 mod tick_log;
+mod validation;
 mod view;
 
 pub use body::KinematicBody;
@@ -104,4 +109,5 @@ pub use slipstream_derive::NetworkCodec;
 pub use slipstream_wire::{BodyState, KinematicCodec};
 pub use stable_id::StableId;
 pub use systems::ReplicationSystems;
+pub use validation::{Claim, Verdict};
 pub use view::ReplicationStats;

@@ -4,6 +4,7 @@ use bevy::prelude::*;
 use slipstream_connection::{LocalPeer, NetworkRole, Role};
 use slipstream_simulation::Controlled;
 
+use crate::confirmation::Confirmations;
 use crate::journal::Journal;
 use crate::replicated::{OwnedBy, Slot};
 use crate::slots::Slots;
@@ -75,19 +76,25 @@ pub(crate) fn lose_control(removed: On<Remove, OwnedBy>, role: Option<Res<Networ
     }
 }
 
-/// A client sends what it owns and may send.
+/// A client sends what it owns and may send, and begins with what it shows. That counts where it has heard what the server
+/// has: what it said in an earlier ownership, which the server never took, gives way to that.
 pub(crate) fn send_owned(
     added: On<Add, Controlled>,
     entities: Query<&Slot>,
     role: Option<Res<NetworkRole>>,
     mut journal: ResMut<Journal>,
     mut slots: ResMut<Slots>,
+    mut confirmations: ResMut<Confirmations>,
     mut views: Query<&mut View>,
 ) {
     let Ok(slot) = entities.get(added.entity) else { return };
     if is_client(role) {
         journal.fresh.push(added.entity);
-        // Lost and regained at once: it goes on showing what it shows.
+        confirmations.taken.push(slot.index);
+        for lane in slots.precedence.lanes() {
+            journal.touch(slot.index, *lane);
+        }
+        // Lost and regained at once: it goes on showing what it shows, until it hears what the server has.
         slots.released.retain(|released| *released != slot.index);
         for mut view in &mut views {
             view.enter(slot.index, slot.generation, true, &mut slots, journal.tick);

@@ -7,7 +7,9 @@ use slipstream_protocol::{ChannelConfig, Delivery, Priority};
 use crate::adoption::adopt_latecomers;
 use crate::apply::{Batches, apply_records, restore_released};
 use crate::arena::Arena;
+use crate::confirmation::{Confirmations, confirm_server_words};
 use crate::convoy::{form_convoys, note_apart, note_together};
+use crate::hearing::Hearing;
 use crate::interest::InterestPlugin;
 use crate::journal::{Journal, open_journal, review_depth, seal_journal};
 use crate::lifecycle::{close_view, open_view};
@@ -43,6 +45,7 @@ impl Plugin for ReplicationPlugin {
             .init_resource::<Batches>()
             .init_resource::<DefaultPriorityWeights>()
             .init_resource::<StableEntities>()
+            .init_resource::<Confirmations>()
             .init_resource::<EntityMap>();
         app.register_system_channel(
             channels::RECORDS,
@@ -73,6 +76,7 @@ impl Plugin for ReplicationPlugin {
                     apply_records,
                     follow_ownership,
                     restore_released,
+                    confirm_server_words,
                 )
                     .chain()
                     .in_set(ReplicationSystems::Apply),
@@ -109,6 +113,9 @@ impl Plugin for ReplicationPlugin {
         note_present(world);
         world.resource_mut::<Registry>().seal();
         world.resource_scope(|world, mut journal: Mut<Journal>| journal.shape(world.resource::<Registry>()));
+        world.resource_scope(|world, mut slots: Mut<Slots>| slots.precedence.shape(world.resource::<Registry>()));
+        let hearing = Hearing::of(world.resource::<Registry>());
+        world.insert_resource(hearing);
         let registry = world.resource::<Registry>();
         let entries: Vec<_> =
             registry.components.iter().map(|entry| (entry.name.clone(), Registry::parameters(entry))).collect();

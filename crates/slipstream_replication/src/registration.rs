@@ -21,6 +21,7 @@ use crate::registry::{
 use crate::resource::ResourceRegistration;
 use crate::stable_id::{Adopted, set_all_ids, set_id};
 use crate::systems::ReplicationSystems;
+use crate::validation::Validate;
 
 /// Registers components for replication. Order never matters; every peer registers the same.
 pub trait AppReplicateExt {
@@ -270,7 +271,18 @@ impl<C> Registration<'_, C> {
         self.option(|options| options.audience = Audience::Revealed)
     }
 
-    /// The entity's owner sends it to the server, which passes it on. The server must not trust it: check it in a system.
+    /// The entity's owner sends it to the server, which passes it on. The server must not trust it: see
+    /// [`validate`](Self::validate).
+    ///
+    /// The server may change it too, to teleport, to stun, to give back what was spent: its word goes to the owner like
+    /// to everyone else, and wins. **A word of the owner counts if the owner had the server's newest word when it wrote
+    /// it**: what crossed the server's word on the line is void, and what the owner's systems write once they see the
+    /// server's is taken. That holds by [`lane`](Self::lane). The server's words are what its systems change, what a
+    /// validator corrects or refuses, and what there is when the ownership begins or the entity comes into the owner's
+    /// sight.
+    ///
+    /// A system that runs on both sides and writes it must leave alone, on the server, what a client owns: each of its
+    /// changes would be a word of the server's.
     pub fn from_owner(self) -> Self {
         self.option(|options| options.direction = Direction::FromOwner)
     }
@@ -279,6 +291,14 @@ impl<C> Registration<'_, C> {
     pub fn lane(self, name: &str) -> Self {
         if let Some(entry) = self.app.world_mut().resource_mut::<Registry>().entry(&name_of::<C>()) {
             entry.lane_name = name.to_owned();
+        }
+        self
+    }
+
+    /// Values that an owner sends must pass this.
+    pub(crate) fn validator(self, validator: Arc<dyn Validate>) -> Self {
+        if let Some(entry) = self.app.world_mut().resource_mut::<Registry>().entry(&name_of::<C>()) {
+            entry.validator = Some(validator);
         }
         self
     }

@@ -12,10 +12,11 @@ use slipstream_connection::NetworkId;
 use slipstream_wire::{Baseline, BitReader, BitWriter};
 
 use crate::batch::Batch;
-use crate::codec::{Codec, MAX_COMPONENT_WORDS, ResolveEntities};
+use crate::codec::{Codec, MAX_COMPONENT_WORDS, NameEntities, ResolveEntities};
 use crate::error::RecordError;
 use crate::interest::{Audience, LaneAudiences};
 use crate::kind::{KindEntry, forget_first, is_of_a_kind, put_first};
+use crate::validation::Validate;
 
 /// The most lanes a program may have: a record names its lanes by one bit each.
 pub const MAX_LANES: usize = 64;
@@ -58,6 +59,10 @@ pub(crate) trait ErasedComponent: Send + Sync {
     fn write(&self, baseline: Option<Baseline>, words: &[u32], writer: &mut BitWriter);
     fn read(&self, baseline: Option<Baseline>, reader: &mut BitReader, words: &mut Vec<u32>)
     -> Result<(), RecordError>;
+    /// Appends the words of what the entity has now. Whether it has it; `None` where that cannot be told.
+    fn quantize(&self, _world: &World, _entity: Entity, _words: &mut Vec<u32>) -> Option<bool> {
+        None
+    }
     /// Puts the value on the entity, and says what it refers to.
     fn apply(&self, world: &mut World, entity: Entity, words: &[u32]) -> Result<References, RecordError>;
     /// Puts many values on their entities.
@@ -181,6 +186,12 @@ impl<C: Component> ErasedComponent for TypedComponent<C> {
         read_within_limit(self.codec.as_ref(), baseline, reader, words)
     }
 
+    fn quantize(&self, world: &World, entity: Entity, words: &mut Vec<u32>) -> Option<bool> {
+        let Some(component) = world.get::<C>(entity) else { return Some(false) };
+        let mut names = NameEntities::new(world.resource());
+        self.codec.quantize(component, &mut names, words).is_ok().then_some(true)
+    }
+
     fn apply(&self, world: &mut World, entity: Entity, words: &[u32]) -> Result<References, RecordError> {
         let mut resolve = ResolveEntities::new(world.resource());
         let value = self.codec.dequantize(words, &mut resolve)?;
@@ -267,6 +278,8 @@ pub(crate) struct ComponentEntry {
     pub(crate) lane_name: String,
     pub(crate) options: LaneOptions,
     pub(crate) erased: Arc<dyn ErasedComponent>,
+    /// What an owner's values of it must pass.
+    pub(crate) validator: Option<Arc<dyn Validate>>,
     /// Its lane and place there, after sealing.
     pub(crate) lane: usize,
 }
@@ -310,6 +323,7 @@ impl Registry {
             name,
             options: LaneOptions::default(),
             erased,
+            validator: None,
             lane: usize::MAX,
         });
     }
@@ -325,8 +339,8 @@ impl Registry {
     /// Sorts components and lanes by name and numbers them.
     ///
     /// # Panics
-    /// At start-up, when components of one lane disagree on how it is sent, there are more than [`MAX_LANES`] lanes, or
-    /// a kind names what is not replicated.
+    /// At start-up, when components of one lane disagree on how it is sent, there are more than [`MAX_LANES`] lanes, a kind
+    /// names what is not replicated, or a validator is asked about what no owner sends.
     pub(crate) fn seal(&mut self) {
         if self.sealed {
             return;
@@ -356,6 +370,11 @@ impl Registry {
                 );
                 entry.lane = lane;
                 components.push(index);
+                assert!(
+                    entry.validator.is_none() || entry.options.direction == Direction::FromOwner,
+                    "`{}` has a validator, but only the server sends it: add `.from_owner()` to its registration",
+                    entry.name
+                );
             }
             let continues_motion = components.iter().any(|index| self.components[*index].erased.continues_motion());
             self.lanes.push(Lane { components, options: options.unwrap_or_default(), continues_motion });

@@ -1,6 +1,6 @@
-//! Asking for everything anew, when what arrived cannot be understood.
+//! Asking for everything anew, when what arrived cannot be understood; and what owners [confirm](crate::confirmation).
 //!
-//! It should never be needed: a sender only refers to what was acknowledged. It is the way out when a datagram was delayed
+//! To ask should never be needed: a sender only refers to what was acknowledged. It is the way out when a datagram was delayed
 //! beyond all bounds, and it costs a hostile peer one entry of its error budget each time.
 //!
 //! ```text
@@ -14,9 +14,11 @@ use slipstream_connection::{Endpoint, NetworkRole, Role, channels};
 use slipstream_wire::Tick;
 
 use crate::apply::drop_announced_until;
+use crate::confirmation::{CONFIRMATION, Confirmation, take_confirmation};
 use crate::error::RecordError;
 use crate::incoming::Incoming;
 use crate::journal::Journal;
+use crate::slots::Slots;
 use crate::view::View;
 
 /// The request: announce everything again.
@@ -54,19 +56,27 @@ pub(crate) fn tell_all_announced(endpoint: &mut Endpoint, until: Tick) {
     let _ = endpoint.send(channels::RECORD_REQUESTS, &[ALL_ANNOUNCED, a, b, c, d], None);
 }
 
-/// Starts over where the other side asked for it.
+/// Starts over where the other side asked for it, and takes note of what owners confirm.
 pub(crate) fn answer_requests(
-    mut views: Query<(Entity, &mut View, &mut Endpoint)>,
+    mut views: Query<(Entity, &mut View, &mut Incoming, &mut Endpoint)>,
     role: Res<NetworkRole>,
     mut journal: ResMut<Journal>,
+    mut slots: ResMut<Slots>,
     mut requests: Local<Vec<Vec<u8>>>,
     mut commands: Commands,
 ) {
     let now = journal.tick;
-    for (connection, mut view, mut endpoint) in &mut views {
+    for (connection, mut view, mut incoming, mut endpoint) in &mut views {
         endpoint.drain_into(channels::RECORD_REQUESTS, &mut requests);
         let mut asked = false;
         for request in requests.drain(..) {
+            if let [CONFIRMATION, said @ ..] = request.as_slice()
+                && role.0 != Role::Client
+                && let Some(confirmed) = Confirmation::read(said)
+            {
+                take_confirmation(connection, confirmed, &view, &mut incoming, &mut slots);
+                continue;
+            }
             match request[..] {
                 [EVERYTHING] if !asked && !view.was_reset_within(MIN_TICKS_BETWEEN, now) => asked = true,
                 [ALL_ANNOUNCED, a, b, c, d] if role.0 == Role::Client => {
@@ -74,7 +84,7 @@ pub(crate) fn answer_requests(
                     commands.queue(move |world: &mut World| drop_announced_until(world, connection, until));
                 }
                 _ => endpoint.report_violation(format!(
-                    "a replication request must be the byte {EVERYTHING}, once a second at most; {} bytes came",
+                    "a request must be the byte {EVERYTHING}, once a second at most, or a confirmation; {} bytes came",
                     request.len()
                 )),
             }
@@ -86,6 +96,11 @@ pub(crate) fn answer_requests(
             view.reset_known(&mut journal);
         } else {
             view.reset(&mut journal);
+            for slot in view.slots() {
+                if slots.get(slot).is_some_and(|entry| entry.owner == Some(connection)) {
+                    slots.precedence.tell_anew(slot, &journal);
+                }
+            }
         }
     }
 }

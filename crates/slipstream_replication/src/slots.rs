@@ -8,6 +8,7 @@ use slipstream_simulation::Owner;
 
 use crate::convoy::Convoys;
 use crate::journal::Journal;
+use crate::precedence::Precedence;
 use crate::priority::factor;
 use crate::replicated::{Importance, OwnedBy, Replicated, Slot, VisibleTo};
 
@@ -43,6 +44,8 @@ pub(crate) struct Slots {
     pub(crate) granted: Vec<(Entity, u32)>,
     /// Groups of entities that no client sees apart.
     pub(crate) convoys: Convoys,
+    /// Whose word counts where owners tell.
+    pub(crate) precedence: Precedence,
 }
 
 impl Slots {
@@ -167,6 +170,9 @@ pub(crate) fn note_slot_options(
         let owner = owner.map(|owner| owner.0);
         let term = owned_by.map_or(entry.term, |owned_by| owned_by.term);
         entry.importance = factor(importance.0);
+        if owner.is_some() && (entry.owner != owner || entry.term != term) {
+            slots.precedence.begin_term(slot.index);
+        }
         if entry.visible != *visible || entry.owner != owner || entry.term != term {
             entry.visible = visible.clone();
             (entry.owner, entry.term) = (owner, term);

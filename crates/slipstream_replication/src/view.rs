@@ -32,7 +32,7 @@ use crate::interest::Interest;
 use crate::journal::Journal;
 use crate::slots::Slots;
 
-/// Counters of what a connection was sent. All since it connected.
+/// Counters of what a connection was sent, and of what it said. All since it connected.
 #[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReplicationStats {
     /// Entities that the connection sees now.
@@ -49,6 +49,11 @@ pub struct ReplicationStats {
     pub bytes: u64,
     /// Times that the other side asked for everything anew.
     pub resets: u64,
+    /// What the connection said as an owner, and a validator refused: see
+    /// [`Registration::validate`](crate::Registration::validate).
+    pub refused: u64,
+    /// What it said as an owner, and a validator corrected.
+    pub corrected: u64,
 }
 
 /// Where an entity stands between this world and the connection.
@@ -184,22 +189,21 @@ impl View {
     }
 
     /// Begins to see an entity: `known` where the other side has it already, as a server has what a client owns.
-    pub(crate) fn enter(&mut self, slot: u32, generation: u32, known: bool, slots: &mut Slots, now: Tick) {
+    /// Whether it came into sight.
+    pub(crate) fn enter(&mut self, slot: u32, generation: u32, known: bool, slots: &mut Slots, now: Tick) -> bool {
         if let Some(dense) = self.dense(slot) {
             let gone = matches!(self.phase(dense), Phase::Leaving | Phase::Frozen);
             let entity = &mut self.entities[dense];
-            if gone && entity.generation == generation {
+            let returns = gone && entity.generation == generation;
+            if returns {
                 // Back, perhaps before its despawn was acknowledged: a new epoch, so that neither can be mistaken for the
                 // other.
                 entity.announced_by = None;
                 self.index.raise_epoch(slot, now);
                 self.index.set_phase(slot, Phase::Unannounced);
-                for lane in &mut self.lanes {
-                    lane.own(dense, slot, &self.index).set_told(false);
-                }
                 self.mark_all(dense, now);
             }
-            return;
+            return returns;
         }
         let dense = self.entities.len();
         self.entities.push(ViewedEntity {
@@ -224,6 +228,7 @@ impl View {
             entry.viewers += 1;
         }
         self.mark_all(dense, now);
+        true
     }
 
     /// Every lane's newest value must be sent, and the other side has been lacking them since a tick.
@@ -235,14 +240,24 @@ impl View {
         self.queue(dense, since);
     }
 
-    /// The owner of an entity told a value of a lane.
-    pub(crate) fn note_told(&mut self, slot: u32, lane: usize) {
-        // Before the owner is known to have the entity anew, these are words about the one that it had before.
-        if let Some(dense) = self.dense(slot)
-            && self.phase(dense) == Phase::Known
-        {
-            self.lanes[lane].own(dense, slot, &self.index).set_told(true);
-        }
+    /// The slots that are viewed.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
+        self.entities.iter().map(|entity| entity.slot)
+    }
+
+    /// Under which epoch a slot is viewed.
+    pub(crate) fn epoch(&self, slot: u32) -> Option<u8> {
+        self.dense(slot).map(|_| self.index.cell(slot).epoch)
+    }
+
+    /// A validator refused what the connection said.
+    pub(crate) fn count_refusal(&mut self) {
+        self.stats.refused += 1;
+    }
+
+    /// A validator corrected what the connection said.
+    pub(crate) fn count_correction(&mut self) {
+        self.stats.corrected += 1;
     }
 
     /// Stops seeing an entity, which the other side despawns, or keeps as it is where it `freezes`.
@@ -253,9 +268,6 @@ impl View {
             _ if !self.entities[dense].heard => self.forget(dense, slots, journal),
             _ => {
                 self.forget_baselines(dense, journal);
-                for lane in &mut self.lanes {
-                    lane.own(dense, slot, &self.index).set_told(false);
-                }
                 self.index.set_phase(slot, Phase::Leaving);
                 self.entities[dense].announced_by = None;
                 self.entities[dense].freezes = freezes;

@@ -2,6 +2,8 @@
 //!
 //! Every write has a stamp of its own, so that a value tells which write it is of.
 
+use std::collections::HashSet;
+
 use bevy::prelude::*;
 use bevy_slipstream::prelude::*;
 use fastrand::Rng;
@@ -18,6 +20,8 @@ const BUSY_ENTITIES: usize = 4;
 pub struct Actions {
     random: Rng,
     stamp: u32,
+    /// What the server itself said of what owners tell.
+    pub server_words: HashSet<i32>,
     connections: Vec<Entity>,
     rooms: [Entity; 2],
     entities: QueryState<Entity, With<Replicated>>,
@@ -29,7 +33,15 @@ impl Actions {
     pub fn new(seed: u64, connections: Vec<Entity>, server: &mut World) -> Self {
         let rooms = [(); 2].map(|()| server.spawn(Room).id());
         let entities = server.query_filtered();
-        Self { random: Rng::with_seed(seed), stamp: 0, connections, rooms, entities, all_move: false }
+        Self {
+            random: Rng::with_seed(seed),
+            stamp: 0,
+            server_words: HashSet::new(),
+            connections,
+            rooms,
+            entities,
+            all_move: false,
+        }
     }
 
     /// Up to three things happen on the server, besides what moves.
@@ -65,6 +77,13 @@ impl Actions {
         Some((id, word))
     }
 
+    /// The server says something of what owners tell.
+    fn server_word(&mut self) -> Steer {
+        let word = self.next_stamp().cast_signed();
+        self.server_words.insert(word);
+        Steer(word)
+    }
+
     fn next_stamp(&mut self) -> u32 {
         self.stamp += 1;
         self.stamp
@@ -82,7 +101,7 @@ impl Actions {
     fn spawn(&mut self, world: &mut World) {
         let mut entity = world.spawn((Replicated, Importance(0.25 + 4.0 * self.random.f32())));
         if self.random.bool() {
-            entity.insert(Steer(self.next_stamp().cast_signed()));
+            entity.insert(self.server_word());
         }
         for _ in 0..self.random.u32(..6) {
             self.write(&mut entity);
@@ -110,12 +129,13 @@ impl Actions {
     /// Inserts a component, or changes it.
     fn write(&mut self, entity: &mut EntityWorldMut) {
         let stamp = self.next_stamp();
-        match self.random.u32(..20) {
+        match self.random.u32(..22) {
             0..8 => entity.insert(Place::of(stamp)),
             8..10 => entity.insert(Health(stamp)),
             10..14 => entity.insert((Left(stamp), Right(stamp))),
             14..16 => entity.insert(Left(stamp)),
             16..19 => entity.insert(Secret(stamp)),
+            19..21 => entity.insert(self.server_word()),
             _ => entity.insert(Burning),
         };
     }

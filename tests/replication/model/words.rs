@@ -1,4 +1,4 @@
-//! What owners say: it goes to the server, and from there to everyone else.
+//! What owners say: it goes to the server, and from there to everyone else. What the server says of it wins.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,8 +9,10 @@ use super::glimpse::Glimpses;
 /// Every value of `Steer`, and whose it is.
 #[derive(Default)]
 pub struct Words {
-    /// What clients said while they took themselves for the owner.
-    said: HashSet<(PeerId, NetworkId, i32)>,
+    /// What clients said while they took themselves for the owner, and what they knew then of what the server had said.
+    said: HashMap<(PeerId, NetworkId, i32), Option<i32>>,
+    /// Which of the server's own words a client showed last.
+    known: HashMap<(PeerId, NetworkId), i32>,
     heard: HashMap<NetworkId, Heard>,
 }
 
@@ -19,39 +21,54 @@ pub struct Words {
 struct Heard {
     /// At the tick before: by that, the server judges what comes in.
     owner: Option<PeerId>,
+    /// At the tick before.
+    word: Option<i32>,
     /// All that it ever was.
     values: HashSet<i32>,
 }
 
 impl Words {
     pub fn note_said(&mut self, speaker: PeerId, id: NetworkId, word: i32) {
-        self.said.insert((speaker, id, word));
+        let known = self.known.get(&(speaker, id)).copied();
+        self.said.insert((speaker, id, word), known);
     }
 
-    /// The server has this now: what is new was said by who owned the entity.
-    pub fn note(&mut self, truth: &Glimpses) -> Result<(), String> {
+    /// The server has this now: what it did not say itself was said by who owned the entity, knowing what it had said.
+    pub fn note(&mut self, truth: &Glimpses, server_words: &HashSet<i32>) -> Result<(), String> {
         for (id, glimpse) in truth {
             let Some(word) = glimpse.steer else { continue };
             let heard = self.heard.entry(*id).or_default();
-            let is_first = heard.values.is_empty();
-            let is_new = heard.values.insert(word);
-            let was_said = heard.owner.is_some_and(|owner| self.said.contains(&(owner, *id, word)));
-            if is_new && !is_first && !was_said {
-                let owner = heard.owner;
-                return Err(format!("the server took the word {word} of {id:?}, which {owner:?} never said of it"));
+            let before = heard.word.replace(word);
+            let owner = core::mem::replace(&mut heard.owner, glimpse.owner);
+            heard.values.insert(word);
+            if before == Some(word) || server_words.contains(&word) {
+                continue;
             }
-            heard.owner = glimpse.owner;
+            let said = owner.and_then(|owner| self.said.get(&(owner, *id, word)));
+            let Some(known) = said else {
+                return Err(format!("the server took the word {word} of {id:?}, which {owner:?} never said of it"));
+            };
+            if let Some(before) = before.filter(|before| server_words.contains(before))
+                && *known != Some(before)
+            {
+                return Err(format!(
+                    "the server took the word {word} of {id:?}, of an owner who knew {known:?} and not its own {before}"
+                ));
+            }
         }
         Ok(())
     }
 
     /// A client shows this: what it said itself, or what the server had.
-    pub fn check(&self, peer: PeerId, seen: &Glimpses) -> Result<(), String> {
+    pub fn check(&mut self, peer: PeerId, seen: &Glimpses, server_words: &HashSet<i32>) -> Result<(), String> {
         for (id, glimpse) in seen {
             let Some(word) = glimpse.steer else { continue };
             let was_heard = self.heard.get(id).is_some_and(|heard| heard.values.contains(&word));
-            if !was_heard && !self.said.contains(&(peer, *id, word)) {
+            if !was_heard && !self.said.contains_key(&(peer, *id, word)) {
                 return Err(format!("it shows the word {word} of {id:?}, which the server never had"));
+            }
+            if server_words.contains(&word) {
+                self.known.insert((peer, *id), word);
             }
         }
         Ok(())
@@ -60,6 +77,7 @@ impl Words {
     /// Nobody shows what is gone.
     pub fn forget(&mut self, truth: &Glimpses) {
         self.heard.retain(|id, _| truth.contains_key(id));
-        self.said.retain(|(_, id, _)| truth.contains_key(id));
+        self.known.retain(|(_, id), _| truth.contains_key(id));
+        self.said.retain(|(_, id, _), _| truth.contains_key(id));
     }
 }

@@ -12,6 +12,7 @@ use super::game::{Heard, Scene, furnish, start, truth};
 use super::inputs::shift_newest;
 use super::parts;
 use super::recording::{MOST_PARTS, hello};
+use super::records::confirm_word;
 use super::stranger::{Stranger, frame};
 
 /// What a connection may hold when its inboxes are empty again, in bytes.
@@ -44,6 +45,8 @@ pub(crate) struct Host {
     said: u32,
     /// How often the vehicle got another owner.
     terms: u32,
+    /// The tick at which it was given away last: of that tick is what its owner must know to be heeded.
+    given_at: u32,
 }
 
 impl Host {
@@ -54,7 +57,7 @@ impl Host {
         let mut good = Stranger::client_of(&mut app, listener, &hello("good"));
         assert!(good.connect(&mut app), "a server lets in who behaves");
         let truth = truth(app.world_mut(), &scene);
-        Self { app, listener, scene, truth, good, said: 0, terms: 0 }
+        Self { app, listener, scene, truth, good, said: 0, terms: 0, given_at: 0 }
     }
 
     /// A client connects, owns the vehicle, and says what the input says, each message on one of these channels.
@@ -73,6 +76,9 @@ impl Host {
             let mut payload = payload.to_vec();
             if channel == channels::INPUTS {
                 shift_newest(&mut payload, self.app.world().resource::<SimulationTick>().0.get());
+            }
+            if channel == channels::RECORD_REQUESTS {
+                confirm_word(&mut payload, self.terms, self.given_at);
             }
             // What is too large, or comes after the end, does not leave.
             mallory.send(channel, &payload);
@@ -113,6 +119,8 @@ impl Host {
             let owner = if self.terms % 2 == 1 { client } else { self.good.link };
             self.app.world_mut().entity_mut(self.scene.vehicle).insert(Owner(owner));
             if self.terms % TERMS == 1 {
+                // The next frame is its tick.
+                self.given_at = self.app.world().resource::<SimulationTick>().0.get().wrapping_add(1);
                 return;
             }
         }
@@ -164,13 +172,17 @@ mod tests {
 
     #[test]
     fn what_a_client_of_ours_said_steers_the_vehicle_every_time() {
-        let records = RECORDING.up.iter().filter(|(channel, _)| *channel == channels::RECORDS);
-        let parts = records.take(MOST_PARTS).map(|(_, payload)| [[0_u8].as_slice(), payload].concat());
-        let input = parts::join(parts);
+        let open = [channels::RECORD_REQUESTS, channels::RECORDS];
+        // That it knows what the server had, and what it says on top of that.
+        let said = (0_u8..).zip(open).zip([1, MOST_PARTS - 1]).flat_map(|((place, open), most)| {
+            let said = RECORDING.up.iter().filter(move |(channel, _)| *channel == open).take(most);
+            said.map(move |(_, payload)| [[place].as_slice(), payload].concat())
+        });
+        let input = parts::join(said);
         with_host(|host| {
             for _ in 0..3 {
                 host.app.world_mut().entity_mut(host.scene.vehicle).insert(Steer(-7));
-                host.attack(&input, &[channels::RECORDS]);
+                host.attack(&input, &open);
                 assert_ne!(host.app.world().get::<Steer>(host.scene.vehicle), Some(&Steer(-7)));
             }
         });

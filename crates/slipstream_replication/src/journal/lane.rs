@@ -129,7 +129,13 @@ impl LaneJournal {
         // Should the slot be used again, its values have other ticks.
     }
 
-    /// Notes one component's new words, at `now`.
+    /// One component's words, as they were noted last.
+    #[inline]
+    pub(crate) fn part(&self, slot: u32, part: usize) -> Option<&[u32]> {
+        parts(self.present.get(slot)).nth(part).flatten()
+    }
+
+    /// Notes one component's new words, at `now`. Whether they are others than before.
     #[inline]
     pub(crate) fn note(
         &mut self,
@@ -138,10 +144,10 @@ impl LaneJournal {
         words: Option<&[u32]>,
         (now, depth): (Tick, u32),
         scratch: &mut Vec<u32>,
-    ) {
+    ) -> bool {
         let before = self.present.get(slot);
         if parts(before).nth(part).flatten() == words {
-            return;
+            return false;
         }
         scratch.clear();
         let mut others = parts(before);
@@ -157,10 +163,12 @@ impl LaneJournal {
         }
         self.touch(slot, now, depth);
         self.present.set(slot, scratch);
+        true
     }
 
+    /// The lane takes a value with the next seal, be it the one that it has.
     #[inline]
-    fn touch(&mut self, slot: u32, now: Tick, depth: u32) {
+    pub(crate) fn touch(&mut self, slot: u32, now: Tick, depth: u32) {
         let index = slot as usize;
         if self.newest.len() <= index {
             self.newest.resize(index + 1, Newest::default());

@@ -13,9 +13,8 @@ const HAS_EARLIER: u8 = 2;
 const HAS_SENT: u8 = 4;
 const IS_PENDING: u8 = 8;
 const IS_LOST: u8 = 16;
-const IS_TOLD: u8 = 32;
-const IS_PINNED: u8 = 64;
-const IS_CALLED: u8 = 128;
+const IS_PINNED: u8 = 32;
+const IS_CALLED: u8 = 64;
 
 /// Ticks of values rather than values: which of the lane's versions the other side has, and which was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,15 +66,6 @@ impl ViewedLane {
     /// The turn of a lane that is not sent in every tick has come.
     pub(crate) fn call(&mut self) {
         self.put(IS_CALLED, self.is_pending());
-    }
-
-    /// On a server: the entity's owner has told a value of this lane, and knows better than we do.
-    pub(crate) fn is_told(self) -> bool {
-        self.has(IS_TOLD)
-    }
-
-    pub(crate) fn set_told(&mut self, told: bool) {
-        self.put(IS_TOLD, told);
     }
 
     /// There is a value that the other side must be sent.

@@ -173,7 +173,10 @@ impl View {
             return;
         }
         let generation = slots.entries[slot as usize].generation;
-        self.enter(slot, generation, false, slots, journal.tick);
+        let came = self.enter(slot, generation, false, slots, journal.tick);
+        if came && slots.get(slot).is_some_and(|entry| entry.owner == Some(viewer.connection)) {
+            slots.precedence.tell_anew(slot, journal);
+        }
         if let Some(dense) = self.dense(slot) {
             self.review_owned_lanes(dense, slot, registry, journal);
         }

@@ -98,8 +98,8 @@ impl View {
             return None;
         };
         let audible = standing.audible & (1 << lane) != 0;
-        let first = standing.spawns && !viewed.is_told();
-        if !is_allowed(&shared.registry.lanes[lane].options, audible, standing.owned, first, shared.client) {
+        let corrects = standing.owned && shared.slots.precedence.is_telling(slot, lane);
+        if !is_allowed(&shared.registry.lanes[lane].options, audible, standing.owned, corrects, shared.client) {
             // Should it be allowed again, nothing counts as sent: it may have been lost.
             viewed.withdraw();
             return None;
@@ -216,11 +216,11 @@ impl View {
     }
 }
 
-/// Whether a lane may be sent over this connection. At `first` the owner is told a value even of what it sends itself.
-fn is_allowed(options: &LaneOptions, audible: bool, owned: bool, first: bool, client: bool) -> bool {
+/// Whether a lane may be sent over this connection. The owner is told of what it sends itself where that `corrects` it.
+fn is_allowed(options: &LaneOptions, audible: bool, owned: bool, corrects: bool, client: bool) -> bool {
     if client {
         return options.direction == Direction::FromOwner;
     }
-    let echo = options.direction == Direction::FromOwner && owned && !first;
+    let echo = options.direction == Direction::FromOwner && owned && !corrects;
     !echo && audible
 }

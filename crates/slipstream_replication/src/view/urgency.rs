@@ -147,13 +147,15 @@ impl View {
     /// Lets go what waits of lanes that are not sent in every tick and whose turn it is. Slots are spread over the
     /// ticks, but for the members of a group, which take one turn.
     pub(super) fn call_rated_lanes(&mut self, shared: &Shared) {
-        let rated = shared.registry.lanes.iter().zip(&mut self.lanes).filter(|(lane, _)| lane.options.send_every > 1);
-        for (lane, viewed) in rated {
+        let lanes = shared.registry.lanes.iter().zip(&mut self.lanes).enumerate();
+        for (index, (lane, viewed)) in lanes.filter(|(_, (lane, _))| lane.options.send_every > 1) {
             for dense in &self.waiting {
                 let slot = self.entities[*dense as usize].slot;
                 let convoy = shared.slots.get(slot).map_or(0, |entry| entry.convoy);
                 let turn = shared.slots.convoys.slots(convoy).first().copied().unwrap_or(slot);
-                if is_turn(&lane.options, turn, shared) && viewed.get(*dense as usize, slot, &self.index).is_pending() {
+                // An owner that has to be told better is told at once.
+                let is_turn = is_turn(&lane.options, turn, shared) || shared.slots.precedence.is_telling(slot, index);
+                if is_turn && viewed.get(*dense as usize, slot, &self.index).is_pending() {
                     viewed.own(*dense as usize, slot, &self.index).call();
                 }
             }
