@@ -444,7 +444,7 @@ mod tests {
             let mut straight = RangeEncoder::with_buffer(vec![1, 2, 3]);
             for _ in 0..before {
                 // Now and then close to the upper end, where carries are held back.
-                let (bit, p1) = (random(&mut state) % 9 == 0, random(&mut state) as u16 >> 9);
+                let (bit, p1) = (random(&mut state).is_multiple_of(9), random(&mut state) as u16 >> 9);
                 encoder.encode(bit, p1);
                 straight.encode(bit, p1);
             }
