@@ -6,6 +6,8 @@
 //!
 //! A body takes the codec's bits and the three of its record: its slot follows the one before, the head is the same, and so
 //! are the components. What is not counted is what records share: the head of a run, the chunk's tick, the datagram.
+//!
+//! The same bodies are sent at the dense level, too, in [datagrams] of one tick each.
 
 mod datagrams;
 
@@ -123,7 +125,9 @@ fn rows_of(recording: &Recording) -> Result<Vec<Row>, Box<dyn Error>> {
         let work = format!("vehicles, range-coded, {acks}");
         let row = Row::new(work.clone(), "bytes", figures.dense.mean_bytes).beside(REPLICON, REPLICON_BYTES);
         rows.push(row.goal(Goal::AtMost(5.0)));
-        rows.push(Row::new(format!("{work}: write and read"), "µs", figures.dense.microseconds).goal(Goal::AtMost(2.0)));
+        rows.push(
+            Row::new(format!("{work}: write and read"), "µs", figures.dense.microseconds).goal(Goal::AtMost(2.0)),
+        );
     }
     for (age, acks) in ROW_AGES {
         let work = format!("a recorded vehicle, {acks}: frames of poses alone, range-coded");

@@ -145,7 +145,7 @@ mod tests {
                 words
             })
             .collect();
-        // From anywhere to anywhere: some twenty bytes each.
+        // From anywhere to anywhere along two axes: some ten bytes each, so that a tick fills five datagrams, the last not.
         let sent = |index: usize| Sent {
             tick: index / 500,
             baseline: Baseline::new(&words[index * 7 % 1_000], 3),
@@ -154,7 +154,7 @@ mod tests {
         let bodies: Vec<Sent<'_>> = (0..1_000).map(sent).collect();
         let figures = measure(&codec, &bodies).expect("what was just written");
         let bytes = figures.mean_bytes * figures.mean_bodies;
-        assert!((900.0..1_000.0).contains(&bytes), "{figures:?}");
+        assert!((800.0..1_000.0).contains(&bytes), "{figures:?}");
 
         let few = measure(&codec, &bodies[490..510]).expect("what was just written");
         assert_eq!(few.mean_bodies, 10.0);
