@@ -1,8 +1,8 @@
 //! Bodies in datagrams of the dense level: what they take all in all, and the time for it.
 //!
-//! A datagram holds the bodies of one tick, up to so many bytes; the models begin anew in each. It holds what records say
-//! besides their values, too, as flags whose odds are learned: that the next slot follows, that the head is the same,
-//! and the components. So nothing is left out but what is in a datagram of the bit-packed level as well: the head of a
+//! A datagram holds the bodies of one tick, up to so many bytes; the models begin anew in each. It holds what records
+//! say besides their values, too, as flags whose odds are learned: that the next slot follows, that the head is the
+//! same, and the components. So nothing is left out but what is in a datagram of the bit-packed level as well: the head of a
 //! run, the chunk's tick, the datagram's own.
 
 use std::{error::Error, time::Instant};
@@ -145,7 +145,7 @@ mod tests {
                 words
             })
             .collect();
-        // From anywhere to anywhere along two axes: some ten bytes each, so that a tick fills five datagrams, the last not.
+        // From anywhere to anywhere along two axes: some ten bytes each, so a tick fills five datagrams.
         let sent = |index: usize| Sent {
             tick: index / 500,
             baseline: Baseline::new(&words[index * 7 % 1_000], 3),

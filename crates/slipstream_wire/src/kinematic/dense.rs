@@ -14,7 +14,7 @@
 //! round up, and velocities come first: a position that follows from two velocities is known to a millimetre, while a
 //! velocity that follows from two positions is not.
 //!
-//! One walk, [`Walk`], is encoder and decoder, by the [`BitCoder`] that it is given, so that the two cannot drift apart.
+//! One walk, [`Walk`], is encoder and decoder, by the [`BitCoder`] that it is given: the two cannot drift apart.
 
 mod deviation;
 mod motion;
@@ -137,8 +137,8 @@ impl DenseBodyWriter {
         debug_assert!(written.is_ok(), "{words:?}: {written:?}");
     }
 
-    /// Writes a flag that is mostly not set; how rarely is learned in each of eight `contexts` apart. A context above is
-    /// the last.
+    /// Writes a flag that is mostly not set; how rarely is learned in each of eight contexts apart. A `context` above
+    /// is the last.
     #[inline]
     pub fn flag(&mut self, context: usize, flag: bool) {
         code_flag(&mut self.coder, &mut self.models, context, flag);

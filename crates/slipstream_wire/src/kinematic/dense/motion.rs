@@ -16,8 +16,9 @@ pub(super) const GAIN_PLACES: u32 = RECIPROCAL_PLACES;
 /// Binary places of how far a component of a rotation moved.
 pub(super) const MOVED_PLACES: u32 = 4;
 
-/// What an angular push is believed to last, in sixtieths of a second: springs swing back.
-const SPIN_LASTS: i64 = 8;
+/// What an angular push is believed to last, in sixtieths of a second: springs swing back. From the vehicles and cubes
+/// that the weights of spreads are from.
+const SPIN_LASTS: i64 = 6;
 /// No velocity times ticks is more, in half steps.
 const FURTHEST: i64 = 1 << 32;
 
@@ -211,8 +212,8 @@ impl<'a> Motion<'a> {
         on_each_axis(ways, missed, |way, missed| (way - missed).clamp(-FURTHEST, FURTHEST))
     }
 
-    /// A linear push as it goes on, from the middle of the ticks in which it was seen to the middle of those in which it
-    /// acts, `ticks / 2` in between: it turns with a body that steers, and not with one that tumbles.
+    /// A linear push as it goes on, from the middle of the ticks in which it was seen to the middle of those in which
+    /// it acts, `ticks / 2` in between: it turns with a body that steers, and not with one that tumbles.
     ///
     /// A body steers where the turn of its velocity with its heading, `ω × v` a tick, is part of what pushed it: where
     /// without it there is less.

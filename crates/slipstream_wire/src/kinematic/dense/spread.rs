@@ -1,8 +1,8 @@
 //! How far from what is expected a value usually is: its spread, as a logarithm.
 //!
-//! The laws: what pushed a body once pushes it otherwise soon, by about as much; an axis along which nothing moves stays
-//! still; the longer ago, the further; what missed in one part of a body's motion missed in the others. So the logarithm
-//! of a spread is a sum of logarithms, and the weights are how much each of them tells.
+//! The laws: what pushed a body once pushes it otherwise soon, by about as much; an axis along which nothing moves
+//! stays still; the longer ago, the further; what missed in one part of a body's motion missed in the others. So the
+//! logarithm of a spread is a sum of logarithms, and the weights are how much each of them tells.
 //!
 //! The weights were fitted, once, to bodies of Rapier's: sixteen vehicles of random build, springs, grip, controls and
 //! ground, and thrown cubes, balls and boxes, at baselines one to sixteen ticks old, with and without an earlier value.
