@@ -6,6 +6,10 @@
 //!
 //! A body takes the codec's bits and the three of its record: its slot follows the one before, the head is the same, and so
 //! are the components. What is not counted is what records share: the head of a run, the chunk's tick, the datagram.
+//!
+//! The same bodies are sent at the dense level, too, in [datagrams] of one tick each.
+
+mod datagrams;
 
 use std::{
     error::Error,
@@ -20,6 +24,7 @@ use slipstream_wire::{
     dense::{Body, BodyFrameCodec, BodyFrameConfig},
 };
 
+use self::datagrams::{DenseFigures, Sent};
 use crate::cubes;
 use crate::row::{Goal, Row};
 
@@ -81,6 +86,8 @@ struct Figures {
     drift: [f64; 3],
     /// Mean nanoseconds to write one.
     write_nanoseconds: f64,
+    /// The same bodies and baselines at the dense level.
+    dense: DenseFigures,
 }
 
 impl Figures {
@@ -115,6 +122,12 @@ fn rows_of(recording: &Recording) -> Result<Vec<Row>, Box<dyn Error>> {
         let work = format!("a recorded vehicle, {which}{:.1} m/s, {acks}: bit-packed", figures.mean_speed);
         let row = Row::new(work, "bytes", figures.mean_bytes()).beside(REPLICON, REPLICON_BYTES);
         rows.push(row.goal(Goal::AtMost(7.0)));
+        let work = format!("vehicles, range-coded, {acks}");
+        let row = Row::new(work.clone(), "bytes", figures.dense.mean_bytes).beside(REPLICON, REPLICON_BYTES);
+        rows.push(row.goal(Goal::AtMost(5.0)));
+        rows.push(
+            Row::new(format!("{work}: write and read"), "µs", figures.dense.microseconds).goal(Goal::AtMost(2.0)),
+        );
     }
     for (age, acks) in ROW_AGES {
         let work = format!("a recorded vehicle, {acks}: frames of poses alone, range-coded");
@@ -133,8 +146,9 @@ pub fn run(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let recording = Recording::open(&path)?;
     println!("{} with {}", path.display(), codec(recording.ticks_a_second));
     println!("bytes are those of the value and its record ({RECORD_BITS} bits); bits are the value's");
+    println!("dense bytes are those of datagrams with one tick's bodies, records and all, µs to write and to read one");
     println!(
-        "{:>4} {:>8} {:>9} {:>6} {:>6} {:>6} {:>6} {:>9} {:>7} {:>9} {:>8} {:>6}",
+        "{:>4} {:>8} {:>9} {:>6} {:>6} {:>6} {:>6} {:>9} {:>7} {:>9} {:>8} {:>6} {:>6} {:>5}",
         "age",
         "counted",
         "from m/s",
@@ -146,7 +160,9 @@ pub fn run(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
         "linear",
         "rotation",
         "angular",
-        "ns"
+        "ns",
+        "dense",
+        "µs"
     );
     let mut drift = [0.0; 3];
     for age in AGES {
@@ -155,7 +171,7 @@ pub fn run(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
         let [position, linear, rotation, angular] = figures.parts;
         println!(
             "{age:>4} {:>8} {:>9.1} {:>6.1} {:>6.2} {:>6.1} {:>6.1} {position:>9.1} {linear:>7.1} {rotation:>9.1} \
-             {angular:>8.1} {:>6.0}",
+             {angular:>8.1} {:>6.0} {:>6.2} {:>5.2}",
             figures.counted,
             figures.minimum_speed,
             figures.mean_speed,
@@ -163,6 +179,8 @@ pub fn run(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
             figures.mean_bits,
             figures.mean_bits_alone,
             figures.write_nanoseconds,
+            figures.dense.mean_bytes,
+            figures.dense.microseconds,
         );
     }
     let [x, y, z] = drift;
@@ -186,6 +204,7 @@ struct Recording {
 
 /// One vehicle in a tick in which it moved.
 struct Moved {
+    tick: usize,
     now: BodyState,
     before: BodyState,
     baseline: BodyState,
@@ -198,6 +217,7 @@ struct Moved {
 
 /// The words of a [`Moved`].
 struct Value {
+    tick: usize,
     now: Vec<u32>,
     baseline: Vec<u32>,
     earlier: Vec<u32>,
@@ -212,6 +232,10 @@ impl Value {
 
     fn with_earlier(&self) -> Baseline<'_> {
         Baseline { earlier: Some((self.earlier.as_slice(), self.between)), ..self.alone() }
+    }
+
+    fn sent(&self) -> Sent<'_> {
+        Sent { tick: self.tick, baseline: self.with_earlier(), words: &self.now }
     }
 }
 
@@ -271,6 +295,7 @@ impl Recording {
             words
         };
         let value = |moved: &&Moved| Value {
+            tick: moved.tick,
             now: words(&moved.now),
             baseline: words(&moved.baseline),
             earlier: words(&moved.earlier),
@@ -289,6 +314,8 @@ impl Recording {
                 *sum += part;
             }
         }
+        let in_datagrams: Vec<Sent<'_>> = values.iter().map(Value::sent).collect();
+        let dense = datagrams::measure(&codec, &in_datagrams)?;
         let mean = |sum: usize| sum as f64 / values.len() as f64;
         Ok(Figures {
             counted: counted.len(),
@@ -299,6 +326,7 @@ impl Recording {
             parts: parts.map(mean),
             drift: drift_of(&counted, f64::from(self.ticks_a_second)),
             write_nanoseconds: time_of_writing(&codec, &values),
+            dense,
         })
     }
 
@@ -317,7 +345,7 @@ impl Recording {
                 if has_moved(&before, &now) {
                     let speed = f64::from(distance(now.linear, [0.0; 3]));
                     let between = (from - earlier_tick) as u32;
-                    moved.push(Moved { now, before, baseline, earlier, between, speed });
+                    moved.push(Moved { tick, now, before, baseline, earlier, between, speed });
                 }
             }
         }

@@ -13,6 +13,9 @@
 //! | the dense level | [`BodyFrameCodec`] |
 //! | the bit-packed level | [`PackedFrameCodec`] |
 //! | what both sides agree on | [`BodyFrameConfig`] |
+//! | single bodies against baselines | [`DenseBodyWriter`], [`DenseBodyReader`] |
+//!
+//! Single bodies, each against a baseline of its own, are the work of [`DenseBodyWriter`] and [`DenseBodyReader`].
 //!
 //! Predictions and models are whole-number arithmetic on frames that both sides have, so both sides agree to the bit.
 
@@ -28,6 +31,7 @@ mod packed_frame;
 mod residual;
 mod spin;
 
+pub use crate::kinematic::{BodyCheckpoint, DenseBodyReader, DenseBodyWriter};
 pub use body_frame::BodyFrameCodec;
 pub use config::BodyFrameConfig;
 pub use context_mixer::Adaptation;

@@ -12,6 +12,7 @@
 //! the rotation missed. All of it is integer arithmetic, so that all machines expect the same.
 
 mod class_code;
+mod dense;
 mod orders;
 mod prediction;
 mod quaternion;
@@ -23,6 +24,7 @@ mod tests;
 
 use core::{fmt, ops::Range};
 
+pub use self::dense::{BodyCheckpoint, DenseBodyReader, DenseBodyWriter};
 pub(crate) use self::prediction::{Expected, Prediction};
 pub use self::words::BodyState;
 use self::{

@@ -24,7 +24,7 @@
 //! | whole numbers | `write_varint`, `write_exp_golomb`, `write_rice`, their signed and reading halves, [`zigzag_encode`] |
 //! | wrapping counters | [`Tick`], [`Sequence`] |
 //! | quantisers | [`Quantizer`], [`AngleQuantizer`], [`UnitVectorQuantizer`], [`SmallestThree`] |
-//! | rigid bodies | [`KinematicCodec`] |
+//! | rigid bodies | [`KinematicCodec`], and denser [`dense::DenseBodyWriter`], [`dense::DenseBodyReader`] |
 //!
 //! # Example
 //!

@@ -86,6 +86,16 @@ pub struct RangeEncoder {
     held_ones: usize,
 }
 
+/// A place in a stream that is being written, see [`RangeEncoder::checkpoint`].
+#[derive(Clone, Copy, Debug)]
+pub struct RangeCheckpoint {
+    len: usize,
+    low: u64,
+    range: u32,
+    held: Option<u8>,
+    held_ones: usize,
+}
+
 impl Default for RangeEncoder {
     fn default() -> Self {
         Self::new()
@@ -133,6 +143,30 @@ impl RangeEncoder {
         self.range >>= bits;
         self.low += u64::from(value & mask(bits)) * u64::from(self.range);
         self.normalise();
+    }
+
+    /// Bytes that [`finish`](Self::finish) would make of what was written so far, at most; it may be up to four less.
+    #[inline]
+    #[must_use]
+    pub fn max_len(&self) -> usize {
+        self.out.len() - self.start + usize::from(self.held.is_some()) + self.held_ones + STATE_BYTES
+    }
+
+    /// Where the stream is, to come back to.
+    #[inline]
+    #[must_use]
+    pub fn checkpoint(&self) -> RangeCheckpoint {
+        let Self { low, range, held, held_ones, .. } = *self;
+        RangeCheckpoint { len: self.out.len(), low, range, held, held_ones }
+    }
+
+    /// Forgets what was written since the checkpoint, which must be of this stream: bytes before it never change.
+    #[inline]
+    pub fn rewind(&mut self, checkpoint: &RangeCheckpoint) {
+        let RangeCheckpoint { len, low, range, held, held_ones } = *checkpoint;
+        debug_assert!(self.start <= len && len <= self.out.len(), "a checkpoint of another stream");
+        self.out.truncate(len.max(self.start));
+        (self.low, self.range, self.held, self.held_ones) = (low, range, held, held_ones);
     }
 
     /// Ends the stream with the number of the interval that has the most zeros at its end. Up to four zero bytes are
@@ -400,6 +434,32 @@ mod tests {
             decoder.decode_bits(32);
         }
         assert!(matches!(decoder.check(), Err(WireError::UnexpectedEnd { .. })));
+    }
+
+    #[test]
+    fn a_stream_that_was_rewound_is_as_it_was() {
+        let mut state = 0x9abc_def1_1234_5678;
+        for before in 0..200 {
+            let mut encoder = RangeEncoder::with_buffer(vec![1, 2, 3]);
+            let mut straight = RangeEncoder::with_buffer(vec![1, 2, 3]);
+            for _ in 0..before {
+                // Now and then close to the upper end, where carries are held back.
+                let (bit, p1) = (random(&mut state).is_multiple_of(9), random(&mut state) as u16 >> 9);
+                encoder.encode(bit, p1);
+                straight.encode(bit, p1);
+            }
+            let checkpoint = encoder.checkpoint();
+            for _ in 0..50 {
+                encoder.encode_bits(random(&mut state) as u32, 13);
+            }
+            encoder.rewind(&checkpoint);
+            encoder.encode_bits(77, 9);
+            straight.encode_bits(77, 9);
+            let most = straight.max_len();
+            let bytes = straight.finish();
+            assert!((bytes.len() - 3..=bytes.len() + 1).contains(&most), "{most} for {}", bytes.len() - 3);
+            assert_eq!(encoder.finish(), bytes);
+        }
     }
 
     #[derive(Clone, Debug)]

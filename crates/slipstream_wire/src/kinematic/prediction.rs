@@ -10,11 +10,11 @@ use super::{
 use crate::{Baseline, zigzag_encode};
 
 /// What was not heard of for longer, in ticks, may be anywhere.
-const LOST_TICKS: u32 = 64;
+pub(super) const LOST_TICKS: u32 = 64;
 /// A push is taken to go on for so many ticks at most, and from values that are no further apart.
-const PUSHED_TICKS: u32 = 16;
+pub(super) const PUSHED_TICKS: u32 = 16;
 /// Beyond it only the orders depend on the age.
-const OLDEST_TICKS: u32 = u16::MAX as u32;
+pub(super) const OLDEST_TICKS: u32 = u16::MAX as u32;
 
 const ONE: i64 = 1 << RECIPROCAL_PLACES;
 
@@ -126,6 +126,12 @@ impl<'a> Prediction<'a> {
     #[inline]
     pub(crate) fn largest(&self) -> u8 {
         self.rotation.largest()
+    }
+
+    /// What to expect of the rotation as a whole.
+    #[inline]
+    pub(super) fn turned(&self) -> &Quaternion {
+        &self.rotation
     }
 
     /// What to expect of the rotation's other components.
@@ -280,7 +286,7 @@ impl<'a> Prediction<'a> {
 /// What a velocity has gained in each of `apart` ticks, with [`RECIPROCAL_PLACES`]; nothing where it is more than
 /// `most` on any axis, for that was an impact.
 #[inline]
-fn push_between(before: [i64; 3], after: [i64; 3], apart: u32, most: i64) -> [i64; 3] {
+pub(super) fn push_between(before: [i64; 3], after: [i64; 3], apart: u32, most: i64) -> [i64; 3] {
     let gained = on_each_axis(after, before, |after, before| after - before);
     let most = most * i64::from(apart);
     if gained.iter().any(|axis| axis.abs() > most) {
@@ -292,7 +298,7 @@ fn push_between(before: [i64; 3], after: [i64; 3], apart: u32, most: i64) -> [i6
 
 /// One over a number of ticks that is not zero, with [`RECIPROCAL_PLACES`].
 #[inline]
-fn reciprocal(ticks: u32) -> i64 {
+pub(super) fn reciprocal(ticks: u32) -> i64 {
     i64::from((1_u32 << RECIPROCAL_PLACES) / ticks.max(1))
 }
 

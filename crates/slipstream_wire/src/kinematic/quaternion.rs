@@ -71,17 +71,33 @@ impl Quaternion {
         largest
     }
 
-    /// The same rotation with a component that is not negative.
+    /// The indices of the components but for `largest`, the one of the greatest magnitude first, and by how many whole
+    /// steps `largest` is above it.
     #[inline]
-    pub(super) fn with_positive(self, index: u8) -> Self {
+    pub(super) fn followers(&self, largest: u8) -> ([u8; 3], i64) {
+        let magnitude = |index: u8| self.component(index).abs();
+        let mut followers = without(largest, [0, 1, 2, 3]);
+        followers.sort_by_key(|index| -magnitude(*index));
+        let [second, ..] = followers;
+        (followers, (magnitude(largest) - magnitude(second)) >> PLACES)
+    }
+
+    #[inline]
+    fn component(&self, index: u8) -> i64 {
         let [x, y, z, w] = self.0;
-        let component = match index {
+        match index {
             0 => x,
             1 => y,
             2 => z,
             _ => w,
-        };
-        if component < 0 { Self([-x, -y, -z, -w]) } else { self }
+        }
+    }
+
+    /// The same rotation with a component that is not negative.
+    #[inline]
+    pub(super) fn with_positive(self, index: u8) -> Self {
+        let [x, y, z, w] = self.0;
+        if self.component(index) < 0 { Self([-x, -y, -z, -w]) } else { self }
     }
 
     /// The components without one, in whole steps from `-half` to `half`.
@@ -95,7 +111,18 @@ impl Quaternion {
     pub(super) fn distance_without(&self, index: u8, other: &Self) -> [u64; 3] {
         let [x, y, z, w] = self.0;
         let [a, b, c, d] = other.0;
-        without(index, [x - a, y - b, z - c, w - d]).map(|apart| apart.unsigned_abs() >> PLACES)
+        without(index, [x - a, y - b, z - c, w - d]).map(|apart: i64| apart.unsigned_abs() >> PLACES)
+    }
+
+    /// How far each component but one moves at most, with four places, where the body turns by so many steps, of a kind
+    /// that the caller knows, about each axis of the world: `dq = ½ ω q`. `unit` is
+    /// [`Ratios::rotation_unit`](super::ratios::Ratios).
+    #[inline]
+    pub(super) fn moved_without(&self, index: u8, turn: [u64; 3], unit: i64) -> [u64; 3] {
+        let [x, y, z, w] = self.0.map(|component| component.unsigned_abs() >> PLACES);
+        let [a, b, c] = turn;
+        let moved = [w * a + z * b + y * c, z * a + w * b + x * c, y * a + x * b + w * c, x * a + y * b + z * c];
+        without(index, moved).map(|moved| (moved * unit.unsigned_abs()) >> (UNIT_PLACES - 4))
     }
 
     /// The rotation in the world from `other` to this one, in steps ([`DIFFERENCE_PLACES`]) about each axis: a step is
@@ -111,7 +138,7 @@ impl Quaternion {
 }
 
 #[inline]
-fn without(index: u8, all: [i64; 4]) -> [i64; 3] {
+fn without<T>(index: u8, all: [T; 4]) -> [T; 3] {
     let [x, y, z, w] = all;
     match index {
         0 => [y, z, w],

@@ -3,11 +3,11 @@ use proptest::prelude::*;
 use super::*;
 
 /// The reference game's vehicles.
-fn vehicles() -> KinematicCodec {
+pub(super) fn vehicles() -> KinematicCodec {
     KinematicCodec::new(-512.0..512.0, 0.001).drift([0.0, 0.0613, 0.0])
 }
 
-fn words_of(codec: &KinematicCodec, body: &BodyState) -> Vec<u32> {
+pub(super) fn words_of(codec: &KinematicCodec, body: &BodyState) -> Vec<u32> {
     let mut words = Vec::new();
     codec.quantize(body, &mut words);
     assert_eq!(words.len(), codec.word_count());
@@ -20,7 +20,7 @@ fn written(codec: &KinematicCodec, baseline: Option<Baseline<'_>>, words: &[u32]
     writer
 }
 
-fn bits_of(codec: &KinematicCodec, baseline: Baseline<'_>, words: &[u32]) -> usize {
+pub(super) fn bits_of(codec: &KinematicCodec, baseline: Baseline<'_>, words: &[u32]) -> usize {
     written(codec, Some(baseline), words).bit_len()
 }
 
@@ -35,7 +35,7 @@ fn round_trip(codec: &KinematicCodec, baseline: Option<Baseline<'_>>, words: &[u
     read
 }
 
-fn bodies() -> impl Strategy<Value = BodyState> {
+pub(super) fn bodies() -> impl Strategy<Value = BodyState> {
     let axis = |most: f32| prop_oneof![-most..most, -most / 100.0..most / 100.0, Just(0.0)];
     let axes = move |most: f32| [axis(most), axis(most), axis(most)];
     let rotation = [-1.0_f32..1.0, -1.0_f32..1.0, -1.0_f32..1.0, -1.0_f32..1.0];
@@ -47,7 +47,7 @@ fn bodies() -> impl Strategy<Value = BodyState> {
     })
 }
 
-fn codecs() -> impl Strategy<Value = KinematicCodec> {
+pub(super) fn codecs() -> impl Strategy<Value = KinematicCodec> {
     let position = prop_oneof![Just(0.001_f32), Just(0.01), Just(0.25), Just(1e-9)];
     let linear = prop_oneof![Just((64.0_f32, 1.0_f32 / 64.0)), Just((1000.0, 0.1)), Just((20.0, 1.0 / 512.0))];
     let angular = prop_oneof![Just((32.0_f32, 1.0_f32 / 128.0)), Just((6.3, 0.01)), Just((100.0, 0.0))];
@@ -65,7 +65,7 @@ fn codecs() -> impl Strategy<Value = KinematicCodec> {
     )
 }
 
-fn ages() -> impl Strategy<Value = u32> {
+pub(super) fn ages() -> impl Strategy<Value = u32> {
     prop_oneof![1..9_u32, 9..70_u32, any::<u32>()]
 }
 
@@ -212,7 +212,7 @@ fn steady_flight_costs_at_most_40_bits() {
 }
 
 /// A vehicle on a winding road at 9 to 15 m/s, one tick after the other.
-fn drive(ticks: u16) -> Vec<BodyState> {
+pub(super) fn drive(ticks: u16) -> Vec<BodyState> {
     let (mut heading, mut position, mut rotation) = (0.0_f64, [0.0, 0.7, 0.0_f64], [0.0, 0.0, 0.0, 1.0_f64]);
     let mut bodies = Vec::new();
     for tick in 0..ticks {

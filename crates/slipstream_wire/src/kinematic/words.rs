@@ -33,7 +33,7 @@ impl Default for BodyState {
 }
 
 /// A body's words as signed steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fields {
     /// From 0, as in the words.
     pub(crate) position: [i64; 3],
@@ -139,6 +139,14 @@ impl KinematicCodec {
         outside.map_or(Ok(()), |axis| Err(out_of_range(POSITION, axis, &self.position)))
     }
 
+    pub(super) fn check_linear(&self, velocity: [i64; 3]) -> Result<(), WireError> {
+        check_velocity(velocity, self.linear_zero, &self.linear)
+    }
+
+    pub(super) fn check_angular(&self, velocity: [i64; 3]) -> Result<(), WireError> {
+        check_velocity(velocity, self.angular_zero, &self.angular)
+    }
+
     pub(super) fn check_rotation(&self, largest: u8, components: [i64; 3]) -> Result<(), WireError> {
         // What is no word becomes greater than any component may be.
         let components = components.map(|component| word_of(component + self.half()).unwrap_or(u32::MAX));
@@ -169,6 +177,12 @@ impl KinematicCodec {
         within(linear, VELOCITY, &self.linear)?;
         within(angular, VELOCITY, &self.angular)
     }
+}
+
+fn check_velocity(velocity: [i64; 3], zero: i64, of: &Quantizer) -> Result<(), WireError> {
+    let max = i64::from(of.max());
+    let outside = velocity.into_iter().find(|axis| !(0..=max).contains(&(axis + zero)));
+    outside.map_or(Ok(()), |axis| Err(out_of_range(VELOCITY, axis + zero, of)))
 }
 
 fn out_of_range(what: &'static str, value: i64, of: &Quantizer) -> WireError {

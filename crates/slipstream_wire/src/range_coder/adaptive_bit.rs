@@ -37,6 +37,13 @@ impl AdaptiveBit {
         Self(1 << 31)
     }
 
+    /// As if it had been seen `count` times (255 at most) and been true with the odds `p1` in 65,536.
+    #[inline]
+    #[must_use]
+    pub const fn seen(p1: u16, count: u8) -> Self {
+        Self(((p1 as u32) << 16) | count as u32)
+    }
+
     /// The odds of true in 65,536.
     #[inline]
     #[must_use]
@@ -113,6 +120,14 @@ mod tests {
         assert!((54_000..55_000).contains(&bit.p1()), "1/2 + 1/3, not {}", bit.p1());
         bit.update(false);
         assert!((30_000..36_000).contains(&bit.p1()), "about even again, not {}", bit.p1());
+    }
+
+    #[test]
+    fn what_was_seen_before_counts() {
+        let mut bit = AdaptiveBit::seen(60_000, 14);
+        assert_eq!(bit.p1(), 60_000);
+        bit.update(false);
+        assert!((55_000..57_000).contains(&bit.p1()), "1/15.5 less, not {}", bit.p1());
     }
 
     #[test]
