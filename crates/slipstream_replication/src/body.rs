@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy::ecs::component::Mutable;
 use bevy::ecs::query::QueryState;
+use bevy::ecs::system::SystemChangeTick;
 use bevy::prelude::*;
 use slipstream_connection::{NetworkId, NetworkRole, Role};
 use slipstream_simulation::Controlled;
 use slipstream_wire::{Baseline, BitReader, BitWriter, BodyState, KinematicCodec};
 
 use crate::batch::Batch;
+use crate::changes::visit_changed;
 use crate::error::RecordError;
 use crate::journal::Journal;
 use crate::kind::{forget_first, is_of_a_kind, put_first};
@@ -221,7 +223,9 @@ impl<B: KinematicBody> ErasedComponent for BodyComponent<B> {
 /// Quantises every body of which a part changed since the last tick, and all of entities that are new.
 pub(crate) fn journal_bodies<B: KinematicBody>(
     changed: Query<(&Slot, &B::Pose, &B::Motion, Has<Controlled>), Or<(Changed<B::Pose>, Changed<B::Motion>)>>,
+    tables: Query<(&Slot, Ref<B::Pose>, Ref<B::Motion>)>,
     bodies: Query<(&Slot, &B::Pose, &B::Motion, Has<Controlled>)>,
+    since: SystemChangeTick,
     codec: Option<Res<BodyCodec<B>>>,
     role: Res<NetworkRole>,
     mut words: Local<Vec<u32>>,
@@ -234,14 +238,32 @@ pub(crate) fn journal_bodies<B: KinematicBody>(
         return;
     }
     let fresh = core::mem::take(&mut journal.fresh);
-    let anew = fresh.iter().filter_map(|entity| bodies.get(*entity).ok());
-    for (slot, pose, motion, controlled) in changed.iter().chain(anew) {
-        if client && !controlled {
-            continue;
-        }
+    let mut note = |slot: &Slot, pose: &B::Pose, motion: &B::Motion| {
         words.clear();
         codec.codec.quantize(&B::body(pose, motion), &mut words);
         journal.note(slot.index, codec.component, Some(&words));
+    };
+    match tables.contiguous_iter() {
+        Ok(tables) if !client => {
+            for (slots, poses, motions) in tables {
+                let ticks = [poses.changed_ticks_slice(), motions.changed_ticks_slice()];
+                let (poses, motions) = (poses.into_inner(), motions.into_inner());
+                visit_changed(ticks, &since, |row| note(&slots[row], &poses[row], &motions[row]));
+            }
+        }
+        // Not in tables, or few of many.
+        _ => {
+            for (slot, pose, motion, controlled) in &changed {
+                if !client || controlled {
+                    note(slot, pose, motion);
+                }
+            }
+        }
+    }
+    for (slot, pose, motion, controlled) in fresh.iter().filter_map(|entity| bodies.get(*entity).ok()) {
+        if !client || controlled {
+            note(slot, pose, motion);
+        }
     }
     journal.fresh = fresh;
 }

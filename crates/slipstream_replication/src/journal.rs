@@ -8,12 +8,14 @@ mod lane;
 
 use core::time::Duration;
 
+use bevy::ecs::system::SystemChangeTick;
 use bevy::prelude::*;
 use slipstream_connection::{Endpoint, EntityMap, NetworkRole, Role};
 use slipstream_simulation::{Controlled, SimulationTick};
 use slipstream_wire::Tick;
 
 use self::lane::LaneJournal;
+use crate::changes::visit_changed;
 use crate::codec::NameEntities;
 use crate::news::News;
 use crate::registry::{ComponentCodec, Direction, Registry};
@@ -211,7 +213,9 @@ pub(crate) struct Unnamed {
 /// of entities that are new.
 pub(crate) fn journal_changes<C: Component>(
     changed: Query<(Entity, &Slot, &C, Has<Controlled>), Changed<C>>,
+    tables: Query<(Entity, &Slot, Ref<C>)>,
     components: Query<(Entity, &Slot, &C, Has<Controlled>)>,
+    since: SystemChangeTick,
     mut unnamed: Local<Unnamed>,
     codec: Option<Res<ComponentCodec<C>>>,
     entities: Res<EntityMap>,
@@ -228,19 +232,38 @@ pub(crate) fn journal_changes<C: Component>(
     core::mem::swap(&mut unnamed.entities, &mut unnamed.again);
     unnamed.entities.clear();
     let fresh = core::mem::take(&mut journal.fresh);
-    let again = fresh.iter().chain(&unnamed.again).filter_map(|entity| components.get(*entity).ok());
-    for (entity, slot, component, controlled) in changed.iter().chain(again) {
-        if client && !controlled {
-            continue;
-        }
-        unnamed.words.clear();
+    let Unnamed { entities: unnamed, again, words } = unnamed;
+    let again = fresh.iter().chain(&*again).filter_map(|entity| components.get(*entity).ok());
+    let mut note = |entity: Entity, slot: &Slot, component: &C| {
+        words.clear();
         let mut names = NameEntities::new(&entities);
-        match codec.codec.quantize(component, &mut names, &mut unnamed.words) {
-            Ok(()) => journal.note(slot.index, codec.component, Some(&unnamed.words)),
+        match codec.codec.quantize(component, &mut names, words) {
+            Ok(()) => journal.note(slot.index, codec.component, Some(words)),
             Err(error) => warn_once!("`{}` is not replicated: {error}", core::any::type_name::<C>()),
         }
-        if names.is_unnamed() && !unnamed.entities.contains(&entity) {
-            unnamed.entities.push(entity);
+        if names.is_unnamed() && !unnamed.contains(&entity) {
+            unnamed.push(entity);
+        }
+    };
+    match tables.contiguous_iter() {
+        Ok(tables) if !client => {
+            for (entities, slots, components) in tables {
+                let (ticks, components) = (components.changed_ticks_slice(), components.into_inner());
+                visit_changed([ticks], &since, |row| note(entities[row], &slots[row], &components[row]));
+            }
+        }
+        // Not in tables, or few of many.
+        _ => {
+            for (entity, slot, component, controlled) in &changed {
+                if !client || controlled {
+                    note(entity, slot, component);
+                }
+            }
+        }
+    }
+    for (entity, slot, component, controlled) in again {
+        if !client || controlled {
+            note(entity, slot, component);
         }
     }
     journal.fresh = fresh;

@@ -51,6 +51,7 @@ mod arena;
 mod batch;
 mod body;
 mod carrier;
+mod changes;
 mod codec;
 mod confirmation;
 mod convoy;

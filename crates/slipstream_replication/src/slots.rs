@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
+use bevy::ecs::system::SystemChangeTick;
 use bevy::prelude::*;
 use slipstream_connection::{Connection, EntityMap, NetworkId, NetworkRole, Role};
 use slipstream_simulation::Owner;
 
+use crate::changes::visit_changed;
 use crate::convoy::Convoys;
 use crate::journal::Journal;
 use crate::precedence::Precedence;
@@ -155,17 +157,22 @@ pub(crate) fn retire_slot(
 
 /// Copies what packing needs to know of an entity into its slot.
 pub(crate) fn note_slot_options(
-    changed: Query<
-        (&Slot, &Importance, &VisibleTo, Option<&Owner>, Option<&OwnedBy>),
-        (
-            With<Replicated>,
-            Or<(Added<Slot>, Changed<Importance>, Changed<VisibleTo>, Changed<Owner>, Changed<OwnedBy>)>,
-        ),
-    >,
+    tables: Query<(Entity, Ref<Slot>, Ref<Importance>, Ref<VisibleTo>), With<Replicated>>,
+    owners: Query<Entity, (With<Replicated>, Or<(Changed<Owner>, Changed<OwnedBy>)>)>,
+    options: Query<(&Slot, &Importance, &VisibleTo, Option<&Owner>, Option<&OwnedBy>), With<Replicated>>,
+    since: SystemChangeTick,
+    mut changed: Local<Vec<Entity>>,
     mut slots: ResMut<Slots>,
 ) {
+    changed.clear();
+    changed.extend(&owners);
+    for (entities, slots, importances, visibilities) in tables.contiguous_iter().into_iter().flatten() {
+        let ticks =
+            [slots.changed_ticks_slice(), importances.changed_ticks_slice(), visibilities.changed_ticks_slice()];
+        visit_changed(ticks, &since, |row| changed.push(entities[row]));
+    }
     let slots = &mut *slots;
-    for (slot, importance, visible, owner, owned_by) in &changed {
+    for (slot, importance, visible, owner, owned_by) in changed.iter().filter_map(|entity| options.get(*entity).ok()) {
         let Some(entry) = slots.entries.get_mut(slot.index as usize) else { continue };
         let owner = owner.map(|owner| owner.0);
         let term = owned_by.map_or(entry.term, |owned_by| owned_by.term);

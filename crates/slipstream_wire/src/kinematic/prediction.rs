@@ -1,7 +1,7 @@
 //! Where a body should be by now.
 
 use super::{
-    KinematicCodec, on_each_axis, orders,
+    KinematicCodec, each, on_each_axis, orders,
     orders::Span,
     quaternion::{DIFFERENCE_PLACES, Quaternion},
     ratios::{ADVANCE_PLACES, RECIPROCAL_PLACES, Ratios},
@@ -117,8 +117,9 @@ impl<'a> Prediction<'a> {
                 let change = (missed * factor + ONE / 2) >> RECIPROCAL_PLACES;
                 (from + held_change(change, most)).clamp(-zero, max)
             }),
-            orders: missed
-                .map(|missed| orders::of_linear(self.span, self.pushed, zigzag_encode(missed), &self.codec.ratios)),
+            orders: each(missed, |missed| {
+                orders::of_linear(self.span, self.pushed, zigzag_encode(missed), &self.codec.ratios)
+            }),
         }
     }
 
@@ -142,10 +143,10 @@ impl<'a> Prediction<'a> {
         let orders = match self.course {
             Course::Unknown => [orders::of_unknown_rotation(span, ratios); 3],
             Course::Lost => [orders::of_lost_rotation(span, pushed, ratios); 3],
-            Course::Resting | Course::Going => self
-                .rotation
-                .distance_without(largest, &self.before)
-                .map(|moved| orders::of_rotation(span, pushed, moved, ratios)),
+            Course::Resting | Course::Going => {
+                let moved = self.rotation.distance_without(largest, &self.before);
+                each(moved, |moved| orders::of_rotation(span, pushed, moved, ratios))
+            }
         };
         Expected { values, orders }
     }
@@ -167,7 +168,7 @@ impl<'a> Prediction<'a> {
                 let change = (missed * credit(missed) * factor + (1 << (CHANGE_PLACES - 1))) >> CHANGE_PLACES;
                 (from + held_change(change, most)).clamp(-zero, max)
             }),
-            orders: missed.map(|missed| {
+            orders: each(missed, |missed| {
                 let half_steps = missed.unsigned_abs() >> (DIFFERENCE_PLACES - 1);
                 orders::of_angular(half_steps, &self.codec.ratios)
             }),
@@ -215,8 +216,8 @@ impl<'a> Prediction<'a> {
         // pushes half is believed: the springs of a vehicle swing back.
         let ticks_gained = age * (age + 1) / 2;
         self.gained = [
-            push_linear.map(|push| (age * push + ONE / 2) >> RECIPROCAL_PLACES),
-            push_angular.map(|push| (age * push + ONE) >> (RECIPROCAL_PLACES + 1)),
+            each(push_linear, |push| (age * push + ONE / 2) >> RECIPROCAL_PLACES),
+            each(push_angular, |push| (age * push + ONE) >> (RECIPROCAL_PLACES + 1)),
         ];
         let travelled = on_each_axis(linear, push_linear, |velocity, push| {
             advance * (age * velocity + ((ticks_gained * push) >> RECIPROCAL_PLACES))
@@ -245,7 +246,7 @@ impl<'a> Prediction<'a> {
         let Fields { position, largest, components, .. } = self.baseline;
         let went = on_each_axis(position, earlier.position, |to, from| to - from);
         let average = self.codec.ratios.average;
-        let speed = went.map(|steps| {
+        let speed = each(went, |steps| {
             ((((steps.abs() * average) >> (RECIPROCAL_PLACES + 1)) * one_tick) >> RECIPROCAL_PLACES) as u64
         });
         let rests = earlier == self.baseline;
@@ -261,7 +262,7 @@ impl<'a> Prediction<'a> {
         if earlier.largest == largest {
             let half = self.codec.half();
             let turned = on_each_axis(components, earlier.components, |to, from| go_on(to, to - from));
-            let held = turned.map(|component| component.clamp(-half, half));
+            let held = each(turned, |component| component.clamp(-half, half));
             self.rotation = Quaternion::new(largest, held, half);
         }
         speed
@@ -273,12 +274,12 @@ impl<'a> Prediction<'a> {
         let codec = self.codec;
         let (span, pushed, ratios) = (self.span, self.pushed, &codec.ratios);
         let max = i64::from(codec.position.max());
-        self.position.values = self.position.values.map(|axis| axis.clamp(0, max));
+        self.position.values = each(self.position.values, |axis| axis.clamp(0, max));
         self.position.orders = match self.course {
             Course::Unknown => [orders::of_unknown_position(span, ratios); 3],
             Course::Resting => [orders::of_position_from_rest(span, ratios); 3],
             Course::Lost => [orders::of_lost_position(span, ratios); 3],
-            Course::Going => speed.map(|axis| orders::of_position(span, pushed, axis, ratios)),
+            Course::Going => each(speed, |axis| orders::of_position(span, pushed, axis, ratios)),
         };
     }
 }
@@ -293,7 +294,7 @@ pub(super) fn push_between(before: [i64; 3], after: [i64; 3], apart: u32, most: 
         return [0; 3];
     }
     let one_tick = reciprocal(apart);
-    gained.map(|axis| axis * one_tick)
+    each(gained, |axis| axis * one_tick)
 }
 
 /// One over a number of ticks that is not zero, with [`RECIPROCAL_PLACES`].

@@ -1,6 +1,9 @@
 //! Rotations in whole numbers.
 
-use super::ratios::{ANGLE_PLACES, UNIT_PLACES};
+use super::{
+    each,
+    ratios::{ANGLE_PLACES, UNIT_PLACES},
+};
 
 /// Binary places of a component.
 const PLACES: u32 = 8;
@@ -18,10 +21,10 @@ impl Quaternion {
     /// The rotation of which the component `largest` (0 to 3) is not given, but the other three are, in steps.
     #[inline]
     pub(super) fn new(largest: u8, components: [i64; 3], half: i64) -> Self {
-        let [a, b, c] = components.map(|component| component << PLACES);
+        let [a, b, c] = each(components, |component| component << PLACES);
         let squares = components.iter().map(|component| component * component).sum::<i64>();
         let rest = (2 * half * half - squares).max(0);
-        let greatest = square_root((rest as u64) << (2 * PLACES));
+        let greatest = square_root(rest << (2 * PLACES));
         Self(match largest {
             0 => [greatest, a, b, c],
             1 => [a, greatest, b, c],
@@ -48,14 +51,15 @@ impl Quaternion {
         let sine = ONE - square / 6 + fourth / 120 - sixth / 5040;
 
         let [x, y, z, w] = self.0;
-        let [a, b, c] = half_angle.map(|axis| (axis * sine) >> ANGLE_PLACES);
+        let [a, b, c] = each(half_angle, |axis| (axis * sine) >> ANGLE_PLACES);
         let product = [
             cosine * x + w * a + b * z - c * y,
             cosine * y + w * b + c * x - a * z,
             cosine * z + w * c + a * y - b * x,
             cosine * w - a * x - b * y - c * z,
         ];
-        Self(product.map(|component| component >> ANGLE_PLACES))
+        let [x, y, z, w] = product;
+        Self([x >> ANGLE_PLACES, y >> ANGLE_PLACES, z >> ANGLE_PLACES, w >> ANGLE_PLACES])
     }
 
     /// The index of the greatest component, the first of equals.
@@ -103,7 +107,7 @@ impl Quaternion {
     /// The components without one, in whole steps from `-half` to `half`.
     #[inline]
     pub(super) fn steps_without(&self, index: u8, half: i64) -> [i64; 3] {
-        without(index, self.0).map(|component| ((component + (1 << (PLACES - 1))) >> PLACES).clamp(-half, half))
+        each(without(index, self.0), |component| ((component + (1 << (PLACES - 1))) >> PLACES).clamp(-half, half))
     }
 
     /// How far each component but one is from that of `other`, in whole steps.
@@ -111,7 +115,7 @@ impl Quaternion {
     pub(super) fn distance_without(&self, index: u8, other: &Self) -> [u64; 3] {
         let [x, y, z, w] = self.0;
         let [a, b, c, d] = other.0;
-        without(index, [x - a, y - b, z - c, w - d]).map(|apart: i64| apart.unsigned_abs() >> PLACES)
+        each(without(index, [x - a, y - b, z - c, w - d]), |apart: i64| apart.unsigned_abs() >> PLACES)
     }
 
     /// How far each component but one moves at most, with four places, where the body turns by so many steps, of a kind
@@ -133,7 +137,7 @@ impl Quaternion {
         let [a, b, c, d] = other.0;
         let product =
             [d * x - w * a - (y * c - z * b), d * y - w * b - (z * a - x * c), d * z - w * c - (x * b - y * a)];
-        product.map(|axis| ((axis >> (2 * PLACES - DIFFERENCE_PLACES)) * unit) >> UNIT_PLACES)
+        each(product, |axis| ((axis >> (2 * PLACES - DIFFERENCE_PLACES)) * unit) >> UNIT_PLACES)
     }
 }
 
@@ -148,14 +152,13 @@ fn without<T>(index: u8, all: [T; 4]) -> [T; 3] {
     }
 }
 
-/// The whole part of the square root of a number below `2^52`.
+/// The whole part of the square root of a number from 0 to `2^52`.
 #[inline]
-fn square_root(square: u64) -> i64 {
+fn square_root(square: i64) -> i64 {
     // A float holds the number exactly, so this is off by one at most, however a machine rounds; the rest is exact.
-    let root = (square as f64).sqrt() as u64;
-    let root = if root * root > square { root - 1 } else { root };
-    let root = if (root + 1) * (root + 1) <= square { root + 1 } else { root };
-    root as i64
+    let root = (square as f64).sqrt() as i64;
+    let root = root - i64::from(root * root > square);
+    root + i64::from((root + 1) * (root + 1) <= square)
 }
 
 #[cfg(test)]
@@ -168,8 +171,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_root_is_the_whole_part(square in 0_u64..1 << 52) {
-            prop_assert_eq!(square_root(square), square.isqrt() as i64);
+        fn the_root_is_the_whole_part(square in 0_i64..1 << 52) {
+            prop_assert_eq!(square_root(square), square.isqrt());
         }
 
         #[test]

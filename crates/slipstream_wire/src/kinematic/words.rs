@@ -1,6 +1,6 @@
 //! A body as words, and words as steps.
 
-use super::KinematicCodec;
+use super::{KinematicCodec, each};
 use crate::{QuantizedRotation, Quantizer, WireError};
 
 /// Words of a position and a rotation.
@@ -55,12 +55,12 @@ impl KinematicCodec {
     /// Appends the body's words.
     pub fn quantize(&self, body: &BodyState, words: &mut Vec<u32>) {
         let rotation = self.rotation.quantize(body.rotation);
-        words.extend(body.position.map(|axis| self.position.quantize(axis)));
+        words.extend(each(body.position, |axis| self.position.quantize(axis)));
         words.push(u32::from(rotation.largest));
         words.extend(rotation.components);
         if self.velocities {
-            words.extend(body.linear.map(|axis| self.linear.quantize(axis)));
-            words.extend(body.angular.map(|axis| self.angular.quantize(axis)));
+            words.extend(each(body.linear, |axis| self.linear.quantize(axis)));
+            words.extend(each(body.angular, |axis| self.angular.quantize(axis)));
         }
     }
 
@@ -76,14 +76,14 @@ impl KinematicCodec {
         };
         let rotation = QuantizedRotation { largest: *largest as u8, components: [*a, *b, *c] };
         let pose = BodyState {
-            position: [*x, *y, *z].map(|axis| self.position.dequantize(axis)),
+            position: each([*x, *y, *z], |axis| self.position.dequantize(axis)),
             rotation: self.rotation.dequantize(rotation),
             ..BodyState::default()
         };
         let [vx, vy, vz, wx, wy, wz] = velocities else { return Ok(pose) };
         Ok(BodyState {
-            linear: [*vx, *vy, *vz].map(|axis| self.linear.dequantize(axis)),
-            angular: [*wx, *wy, *wz].map(|axis| self.angular.dequantize(axis)),
+            linear: each([*vx, *vy, *vz], |axis| self.linear.dequantize(axis)),
+            angular: each([*wx, *wy, *wz], |axis| self.angular.dequantize(axis)),
             ..pose
         })
     }
@@ -98,16 +98,16 @@ impl KinematicCodec {
         let held = |word: &u32, max: u32| i64::from((*word).min(max));
         let [position_max, rotation_max] = [self.position.max(), self.rotation.max()];
         let pose = Fields {
-            position: [x, y, z].map(|word| held(word, position_max)),
+            position: each([x, y, z], |word| held(word, position_max)),
             largest: (*largest & 3) as u8,
-            components: [a, b, c].map(|word| held(word, rotation_max) - self.half()),
+            components: each([a, b, c], |word| held(word, rotation_max) - self.half()),
             linear: [0; 3],
             angular: [0; 3],
         };
         let [vx, vy, vz, wx, wy, wz] = velocities else { return Some(pose) };
         Some(Fields {
-            linear: [vx, vy, vz].map(|word| held(word, self.linear.max()) - self.linear_zero),
-            angular: [wx, wy, wz].map(|word| held(word, self.angular.max()) - self.angular_zero),
+            linear: each([vx, vy, vz], |word| held(word, self.linear.max()) - self.linear_zero),
+            angular: each([wx, wy, wz], |word| held(word, self.angular.max()) - self.angular_zero),
             ..pose
         })
     }
@@ -149,7 +149,7 @@ impl KinematicCodec {
 
     pub(super) fn check_rotation(&self, largest: u8, components: [i64; 3]) -> Result<(), WireError> {
         // What is no word becomes greater than any component may be.
-        let components = components.map(|component| word_of(component + self.half()).unwrap_or(u32::MAX));
+        let components = each(components, |component| word_of(component + self.half()).unwrap_or(u32::MAX));
         if !self.rotation.is_canonical(QuantizedRotation { largest, components }) {
             return Err(NO_ROTATION);
         }
