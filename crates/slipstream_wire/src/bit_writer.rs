@@ -70,11 +70,21 @@ impl BitWriter {
 
     /// Appends whole bytes, at any bit position.
     pub fn write_bytes(&mut self, bytes: &[u8]) {
-        self.words.reserve(bytes.len() / 8 + 1);
+        self.words.reserve(bytes.len() / 8 + 2);
         let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.write_bits(u64::from_le_bytes(*word), 64);
+        let new = words.iter().map(|word| u64::from_le_bytes(*word));
+        let offset = (self.bit_len % 64) as u32;
+        if offset == 0 {
+            self.words.extend(new);
+        } else if let Some(mut begun) = self.words.pop() {
+            self.words.extend(new.map(|word| {
+                let full = begun | (word << offset);
+                begun = word >> (64 - offset);
+                full
+            }));
+            self.words.push(begun);
         }
+        self.bit_len += words.len() * 64;
         for byte in rest {
             self.write_bits(u64::from(*byte), 8);
         }
@@ -181,12 +191,14 @@ impl BitWriter {
 
     /// Appends the stream's [`byte_len`](Self::byte_len) bytes to `out`.
     pub fn append_to(&self, out: &mut Vec<u8>) {
-        let end = out.len() + self.byte_len();
-        out.reserve(self.words.len() * 8);
-        for word in &self.words {
-            out.extend_from_slice(&word.to_le_bytes());
+        let start = out.len();
+        // All words at once, with the room known: that is as fast as copying memory.
+        out.resize(start + self.words.len() * 8, 0);
+        let (bytes, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut::<8>();
+        for (bytes, word) in bytes.iter_mut().zip(&self.words) {
+            *bytes = word.to_le_bytes();
         }
-        out.truncate(end);
+        out.truncate(start + self.byte_len());
     }
 
     /// The stream as bytes of its own.

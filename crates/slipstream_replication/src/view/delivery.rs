@@ -121,14 +121,17 @@ impl View {
         let Some(place) = self.index.place(first / PAGE) else { return };
         let page = self.index.page(place);
         let mut having = entry.mask();
-        if page.since.is_newer_than(sent) {
+        if self.index.since(place).is_newer_than(sent) {
             // What came into sight again since then has not got it.
             let has = |bit: &u32| page.cell(*bit).dense_since(sent).is_some();
             having = bits(having).filter(has).fold(0, |mask, bit| mask | 1 << bit);
         }
-        let apart = slots.convoys.mask(first / PAGE);
         let viewed = &mut self.lanes[lane];
         let alone = viewed.confirm(place, having, entry.value, (first, lane), journal);
+        if alone == 0 {
+            return;
+        }
+        let apart = slots.convoys.mask(first / PAGE);
         for bit in bits(alone) {
             let (slot, cell) = (first + bit, page.cell(bit));
             let Some(dense) = cell.dense() else { continue };

@@ -37,8 +37,6 @@ impl Cell {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Page {
     cells: [Cell; PAGE as usize],
-    /// When the last epoch of a slot of it began.
-    pub(super) since: Tick,
 }
 
 impl Page {
@@ -56,6 +54,8 @@ pub(super) struct SlotIndex {
     pages: Vec<Page>,
     /// The page numbers, by place.
     numbers: Vec<u32>,
+    /// By place, when the last epoch of a slot of the page began.
+    since: Vec<Tick>,
     /// By place, how many slots of the page are viewed.
     viewed: Vec<u32>,
     /// How many pages have a slot that is viewed.
@@ -82,6 +82,12 @@ impl SlotIndex {
     #[inline]
     pub(super) fn page(&self, place: usize) -> &Page {
         &self.pages[place]
+    }
+
+    /// When the last epoch of a slot of a page began.
+    #[inline]
+    pub(super) fn since(&self, place: usize) -> Tick {
+        self.since[place]
     }
 
     /// The numbers of all pages, by place.
@@ -127,7 +133,7 @@ impl SlotIndex {
         cell.epoch = cell.epoch.wrapping_add(1);
         cell.since = now;
         if let Some(place) = self.place(slot / PAGE) {
-            self.pages[place].since = now;
+            self.since[place] = now;
         }
     }
 
@@ -140,6 +146,7 @@ impl SlotIndex {
             self.pages.push(Page::default());
             self.numbers.push(number);
             self.viewed.push(0);
+            self.since.push(Tick::default());
             self.places[number as usize] = self.pages.len() as u32;
         }
         let place = self.places[number as usize] as usize - 1;
