@@ -6,6 +6,11 @@ use bevy::prelude::*;
 const SHORT_TICKS: u32 = 30;
 /// The bit-packed level would have fitted for so many ticks in a row when it turns back.
 const ROOMY_TICKS: u32 = 120;
+/// The dense level has hardly saved anything for so many ticks in a row when it is left, and for how long.
+const USELESS_TICKS: u32 = 60;
+const REST_TICKS: u32 = 600;
+/// It hardly saves anything where it does not save one part in so many.
+const LEAST_SAVING: usize = 32;
 /// It fits where so much more would: a level that only just fits would be left again at once.
 const MARGIN: f32 = 1.25;
 /// What the bit-packed level would need is averaged over about so many ticks.
@@ -43,6 +48,9 @@ pub enum Compression {
     /// Bit-packed, until something that was due has waited for want of bandwidth in 30 ticks in a row; then dense, until
     /// nothing has waited for 120 ticks in a row in which the bit-packed level, with a quarter more than it would have
     /// needed, would have fitted the budget as well. Connections with enough bandwidth stay bit-packed and pay nothing.
+    ///
+    /// Where the dense level saves less than one part in 32 for 60 ticks in a row, as on the narrowest lines, whose chunks
+    /// hold but a few old bodies, it is left for 600 ticks.
     #[default]
     Auto,
 }
@@ -66,6 +74,8 @@ pub(crate) struct Level {
     is_dense: bool,
     short_ticks: u32,
     roomy_ticks: u32,
+    useless_ticks: u32,
+    rest_ticks: u32,
     /// Bits a tick that the bit-packed level would need, on average since the connection is at the dense one.
     need: Option<f32>,
     /// What dense records take of what they would take bit-packed, in parts of [`WHOLE`].
@@ -74,7 +84,15 @@ pub(crate) struct Level {
 
 impl Default for Level {
     fn default() -> Self {
-        Self { is_dense: false, short_ticks: 0, roomy_ticks: 0, need: None, share: WHOLE }
+        Self {
+            is_dense: false,
+            short_ticks: 0,
+            roomy_ticks: 0,
+            useless_ticks: 0,
+            rest_ticks: 0,
+            need: None,
+            share: WHOLE,
+        }
     }
 }
 
@@ -84,13 +102,18 @@ impl Level {
         let is_dense = match chosen {
             Compression::BitPacked => false,
             Compression::Dense => true,
-            Compression::Auto if self.is_dense => self.roomy_ticks < ROOMY_TICKS,
-            Compression::Auto => self.short_ticks >= SHORT_TICKS,
+            Compression::Auto if self.is_dense => self.roomy_ticks < ROOMY_TICKS && !self.is_useless(),
+            Compression::Auto => self.short_ticks >= SHORT_TICKS && self.rest_ticks == 0,
         };
         if is_dense != self.is_dense {
-            *self = Self { is_dense, share: self.share, ..Self::default() };
+            let rest_ticks = if self.is_useless() { REST_TICKS } else { 0 };
+            *self = Self { is_dense, rest_ticks, share: self.share, ..Self::default() };
         }
         is_dense
+    }
+
+    fn is_useless(&self) -> bool {
+        self.useless_ticks >= USELESS_TICKS
     }
 
     /// What records may take that take so many bits at the bit-packed level, going by the ticks before.
@@ -101,11 +124,14 @@ impl Level {
     /// Takes in a tick, of which the budget is a share of that of a second.
     pub(crate) fn note(&mut self, load: &Load, budget_bytes: f32) {
         self.short_ticks = if load.is_short { self.short_ticks.saturating_add(1) } else { 0 };
+        self.rest_ticks = self.rest_ticks.saturating_sub(1);
         if !self.is_dense {
             return;
         }
         if let Some(share) = (load.dense_bits * WHOLE).checked_div(load.packed_bits) {
             self.share = (7 * self.share + share.clamp(WHOLE / 4, WHOLE + WHOLE / 4)) / 8;
+            let saves = self.share <= WHOLE - WHOLE / LEAST_SAVING;
+            self.useless_ticks = if saves { 0 } else { self.useless_ticks.saturating_add(1) };
         }
         let now = (load.other_bits + load.packed_bits) as f32;
         let need = self.need.map_or(now, |need| need + (now - need) / AVERAGE_TICKS);
@@ -147,6 +173,15 @@ mod tests {
         assert!(run(&mut level, ROOMY_TICKS - 1, load(false, 100)));
         assert!(!run(&mut level, 100, load(false, 100)));
         assert!(!run(&mut level, 1000, load(false, 490)), "it fits");
+    }
+
+    #[test]
+    fn it_rests_where_it_saves_nothing() {
+        let useless = Load { dense_bits: 4000, ..load(true, 500) };
+        let mut level = Level::default();
+        assert!(run(&mut level, SHORT_TICKS + USELESS_TICKS - 1, useless));
+        assert!(!run(&mut level, REST_TICKS, useless));
+        assert!(run(&mut level, 1, useless));
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! the [`Decisions`] that it is given: the two cannot drift apart.
 
 use slipstream_wire::dense::{DenseBodyReader, DenseBodyWriter};
-use slipstream_wire::{Baseline, KinematicCodec, WireError};
+use slipstream_wire::{Baseline, KinematicCodec, WireError, exp_golomb_bits};
 
 use crate::error::RecordError;
 use crate::record::{BASELINE_AGE_K, COUNT_BITS, GAP_K, Head, MAX_SLOT, VALUE_AGE_K, lane_bits, parts};
@@ -80,6 +80,13 @@ pub(crate) struct Course {
 }
 
 impl Course {
+    /// Bits that the same would take in an ordinary section.
+    pub(crate) fn packed_bits(&self, said: &DenseRecord) -> usize {
+        let gap = u64::from(said.slot.saturating_sub(self.next_slot));
+        let head = if self.has_begun && said.head == self.head { 0 } else { said.head.bits(true) };
+        (exp_golomb_bits(gap, GAP_K) + 1 + head) as usize
+    }
+
     /// Codes what stands before a body, and returns it. A decoder ignores `said`. `lanes` is how many have a dense form.
     pub(crate) fn code(
         &mut self,

@@ -77,7 +77,7 @@ struct DenseSection {
 pub(super) struct Sent {
     /// Bytes handed over.
     pub(super) bytes: u64,
-    /// Bits of dense sections, and what the bodies in them would have taken bit-packed.
+    /// Bits of dense sections, and what the records in them would have taken bit-packed.
     pub(super) dense_bits: usize,
     pub(super) packed_bits: usize,
 }
@@ -393,6 +393,8 @@ impl<'a> ChunkWriter<'a> {
         let mut section = self.open_dense();
         let stream = &mut self.memory.dense;
         let before = stream.checkpoint();
+        let begins = if section.count == 0 { DENSE_HEAD + lane_bits(self.lanes) as usize } else { 0 };
+        let packed_bits = begins + section.course.packed_bits(said);
         said.write(&mut section.course, stream);
         let bytes = (self.memory.writer.bit_len() + 1 + DENSE_HEAD).div_ceil(8) + stream.max_len();
         if bytes > self.limit_bytes && !self.entries.is_empty() {
@@ -400,6 +402,7 @@ impl<'a> ChunkWriter<'a> {
             return false;
         }
         section.count += 1;
+        self.packed_bits += packed_bits;
         self.dense = Some(section);
         true
     }
