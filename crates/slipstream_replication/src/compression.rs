@@ -21,12 +21,12 @@ const DATAGRAM: f32 = 1000.0;
 /// Shares are counted in parts of this.
 const WHOLE: usize = 256;
 
-/// How densely records of rigid bodies (`replicate_body`) are coded for a connection. Put it on a connection's entity on
-/// the server; without it a connection is [`Auto`](Self::Auto).
+/// How densely records of rigid bodies (`replicate_body`) are coded for a connection. Put it on a connection's entity
+/// on the server; without it a connection is [`Auto`](Self::Auto).
 ///
-/// What the other side decodes is the same to the bit; it follows by itself. Only updates of lanes that hold a body and
-/// nothing else are coded densely; spawns, groups ([`Together`](crate::Together)), all other components, and what clients
-/// send as owners stay bit-packed.
+/// What the other side decodes is the same to the bit; it follows by itself. Only updates of lanes that hold a body
+/// and nothing else are coded densely; spawns, groups ([`Together`](crate::Together)), all other components, and what
+/// clients send as owners stay bit-packed.
 ///
 /// ```
 /// use bevy::prelude::*;
@@ -38,19 +38,19 @@ const WHOLE: usize = 256;
 /// ```
 #[derive(Component, Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Compression {
-    /// Each record is coded once and its bits are copied to every connection with the same baseline: a few nanoseconds a
-    /// body and connection.
+    /// Each record is coded once and its bits are copied to every connection with the same baseline: a few nanoseconds
+    /// a body and connection.
     BitPacked,
-    /// Bodies go through an adaptive range coder, for each connection anew: about 0.6 µs a body and connection to write,
-    /// about as much to read. It saves about a third of a body's bytes where acknowledgements come each tick, and a tenth
-    /// where they come six ticks late.
+    /// Bodies go through an adaptive range coder, for each connection anew: about 0.6 µs a body and connection to
+    /// write, about as much to read. It saves about a third of a body's bytes where acknowledgements come each tick,
+    /// and a tenth where they come six ticks late.
     Dense,
-    /// Bit-packed, until something that was due has waited for want of bandwidth in 30 ticks in a row; then dense, until
-    /// nothing has waited for 120 ticks in a row in which the bit-packed level, with a quarter more than it would have
+    /// Bit-packed, until something that was due has waited for want of bandwidth in 30 ticks in a row; then dense,
+    /// until nothing has waited for 120 ticks in a row in which the bit-packed level, with a quarter more than it would have
     /// needed, would have fitted the budget as well. Connections with enough bandwidth stay bit-packed and pay nothing.
     ///
-    /// Where the dense level saves less than one part in 32 for 60 ticks in a row, as on the narrowest lines, whose chunks
-    /// hold but a few old bodies, it is left for 600 ticks.
+    /// Where the dense level saves less than one part in 32 for 60 ticks in a row, as on the narrowest lines, whose
+    /// chunks hold but a few old bodies, it is left for 600 ticks.
     #[default]
     Auto,
 }

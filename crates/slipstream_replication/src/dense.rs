@@ -6,8 +6,8 @@
 //! head   = value-age:eg0 delta:1 [ baseline-age-less-one:eg2 earlier-age:eg2 ]
 //! ```
 //!
-//! Flags are learned within the chunk, all else but bodies takes even bits. One walk, [`Course`], is encoder and decoder, by
-//! the [`Decisions`] that it is given: the two cannot drift apart.
+//! Flags are learned within the chunk, all else but bodies takes even bits. One walk, [`Course`], is encoder and
+//! decoder, by the [`Decisions`] that it is given: the two cannot drift apart.
 
 use slipstream_wire::dense::{DenseBodyReader, DenseBodyWriter};
 use slipstream_wire::{Baseline, KinematicCodec, WireError, exp_golomb_bits};
@@ -87,7 +87,8 @@ impl Course {
         (exp_golomb_bits(gap, GAP_K) + 1 + head) as usize
     }
 
-    /// Codes what stands before a body, and returns it. A decoder ignores `said`. `lanes` is how many have a dense form.
+    /// Codes what stands before a body, and returns it. A decoder ignores `said`. `lanes` is how many have a dense
+    /// form.
     pub(crate) fn code(
         &mut self,
         said: &Preamble,

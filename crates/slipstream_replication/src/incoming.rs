@@ -335,8 +335,8 @@ impl Incoming {
         Ok(stream.finish()?)
     }
 
-    /// Puts one lane's value into its inbox, which `read` reads: it is given the lane and what the value is coded against,
-    /// and appends the words.
+    /// Puts one lane's value into its inbox, which `read` reads: it is given the lane and what the value is coded
+    /// against, and appends the words.
     #[expect(clippy::too_many_arguments, reason = "all of it is what a record is about")]
     #[inline]
     fn decode_record(

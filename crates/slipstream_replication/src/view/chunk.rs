@@ -1,5 +1,5 @@
-//! Writing chunks: announcements first, then a section for each lane, then a dense one, cut where a datagram is full and may
-//! be cut.
+//! Writing chunks: announcements first, then a section for each lane, then a dense one, cut where a datagram is full
+//! and may be cut.
 
 use slipstream_connection::{Endpoint, channels};
 use slipstream_wire::dense::DenseBodyWriter;

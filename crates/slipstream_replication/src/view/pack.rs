@@ -7,8 +7,8 @@
 //!   waiting ── by urgency, until the budget is spent ── announcements, records ──┘
 //! ```
 //!
-//! Bodies of a connection that is told densely take the lower way: shared records are of no use to it, but for telling how
-//! much fits.
+//! Bodies of a connection that is told densely take the lower way: shared records are of no use to it, but for telling
+//! how much fits.
 
 use bevy::prelude::*;
 use slipstream_connection::{Connected, Endpoint, NetworkRole, Role};

@@ -1,5 +1,5 @@
-//! What waits: picked by urgency, until the budget is spent, then written in the order that takes the fewest bits, dense
-//! records last.
+//! What waits: picked by urgency, until the budget is spent, then written in the order that takes the fewest bits,
+//! dense records last.
 
 use slipstream_wire::Tick;
 
