@@ -43,6 +43,40 @@ struct Throttle {
     open: f32,
 }
 
+/// A rigid body's pose and velocity, where a body has one.
+#[derive(Component, Clone, Copy)]
+struct Place(Vec3, Quat);
+
+#[derive(Component, Clone, Copy)]
+struct Drift {
+    linear: Vec3,
+    angular: Vec3,
+}
+
+struct Hull;
+
+impl KinematicBody for Hull {
+    type Pose = Place;
+    type Motion = Drift;
+
+    fn body(place: &Place, drift: &Drift) -> BodyState {
+        BodyState {
+            position: place.0.to_array(),
+            rotation: place.1.to_array(),
+            linear: drift.linear.to_array(),
+            angular: drift.angular.to_array(),
+        }
+    }
+
+    fn pose(body: &BodyState) -> Place {
+        Place(Vec3::from_array(body.position), Quat::from_array(body.rotation))
+    }
+
+    fn motion(body: &BodyState) -> Drift {
+        Drift { linear: Vec3::from_array(body.linear), angular: Vec3::from_array(body.angular) }
+    }
+}
+
 /// What was allocated in all measured frames: in `PreUpdate`, in the fixed loop and in `PostUpdate`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Allocations([u64; 3]);
@@ -114,6 +148,7 @@ fn peer(networking: NetworkingPlugin) -> App {
         });
         app.replicate_transform(TransformCodec::new(-512.0..512.0, 0.001, 11));
         app.replicate_quantised::<Wheel>();
+        app.replicate_body::<Hull>(KinematicCodec::new(-512.0..512.0, 0.001));
         app.replicate_quantised::<Throttle>().from_owner().validate(|_| Verdict::Accept);
     })
 }
@@ -135,6 +170,15 @@ fn spawn_bodies(world: &mut World) -> Vec<Entity> {
 fn move_bodies(world: &mut World, bodies: &[Entity], frame: u32) {
     for (number, entity) in bodies.iter().enumerate() {
         world.entity_mut(*entity).insert(body(number, frame));
+    }
+}
+
+/// A body's hull is where it is, and goes round with it.
+fn move_hulls(world: &mut World, bodies: &[Entity], frame: u32) {
+    for (number, entity) in bodies.iter().enumerate() {
+        let ((here, _), (there, _)) = (body(number, frame), body(number, frame + 1));
+        let drift = Drift { linear: (there.translation - here.translation) * 60.0, angular: Vec3::ZERO };
+        world.entity_mut(*entity).insert((Place(here.translation, here.rotation), drift));
     }
 }
 
@@ -171,6 +215,8 @@ struct Peers {
     bodies: Vec<Entity>,
     /// In the client's world, the body that it owns.
     owned: Option<Entity>,
+    /// Bodies have hulls.
+    rigid: bool,
     frame: u32,
 }
 
@@ -182,7 +228,8 @@ impl Peers {
         let at_server = server.world_mut().spawn((link, LinkOf(listener))).id();
         let at_client = client.world_mut().spawn(Link::new(LinkProperties::default())).id();
         let (down, up, bodies) = (Line::default(), Line::default(), Vec::new());
-        let mut peers = Self { server, client, at_server, at_client, down, up, bodies, owned: None, frame: 0 };
+        let (owned, rigid, frame) = (None, false, 0);
+        let mut peers = Self { server, client, at_server, at_client, down, up, bodies, owned, rigid, frame };
         while !peers.are_connected() {
             assert!(peers.frame < 600, "the two did not connect within 600 frames");
             peers.run_frame();
@@ -217,6 +264,9 @@ impl Peers {
             self.client.world_mut().entity_mut(owned).insert(Throttle { open });
         }
         move_bodies(self.server.world_mut(), &self.bodies, self.frame);
+        if self.rigid {
+            move_hulls(self.server.world_mut(), &self.bodies, self.frame);
+        }
         self.up.deliver_to(&mut self.server, self.at_server, self.frame);
         let by_server = run_frame(&mut self.server);
         self.down.take_from(&mut self.server, self.at_server, self.frame);
@@ -238,7 +288,8 @@ impl Peers {
             by_server.add(server);
             by_client.add(client);
         }
-        let expected = (BODIES * LANES) as u64 * u64::from(MEASURED);
+        let lanes = LANES + usize::from(self.rigid);
+        let expected = (BODIES * lanes) as u64 * u64::from(MEASURED);
         assert_eq!(self.records() - before, expected, "every body is sent in every tick");
         let current = (0..BODIES).filter(|number| self.shows(*number)).count();
         assert_eq!(current, BODIES, "the client shows every body where it was {LATENCY} frames ago");
@@ -307,6 +358,23 @@ fn groups_and_priorities_cost_no_allocation() {
         }
     }
     server.world_mut().entity_mut(*at_server).insert(Priorities::default().with(bodies[0], 4.0));
+    assert_nothing_is_allocated(peers);
+}
+
+#[test]
+fn dense_records_cost_no_allocation() {
+    let mut peers = Peers::connect();
+    peers.rigid = true;
+    peers.server.world_mut().entity_mut(peers.at_server).insert(Compression::Dense);
+    let dense = |peers: &Peers| {
+        peers.server.world().get::<ReplicationStats>(peers.at_server).map_or(0, |stats| stats.dense_records)
+    };
+    peers.run_frame();
+    assert_eq!(dense(&peers), 0, "nothing is known yet");
+    for _ in 0..ROUND {
+        peers.run_frame();
+    }
+    assert!(dense(&peers) > BODIES as u64);
     assert_nothing_is_allocated(peers);
 }
 

@@ -4,6 +4,7 @@ mod audience;
 mod bodies;
 mod budget;
 mod copies;
+mod dense;
 mod despawn;
 mod hierarchy;
 mod host;

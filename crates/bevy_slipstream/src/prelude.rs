@@ -13,10 +13,10 @@ pub use slipstream_protocol::{
 };
 pub use slipstream_replication::{
     AlwaysRelevant, AppInterestExt, AppReplicateExt, Audience, Axes, Bits, BodyState, Claim, CodedBy, Companions,
-    DefaultPriorityWeights, FieldsCodec, Frozen, Importance, InRooms, KinematicBody, KinematicCodec, NetworkCodec,
-    OnLeave, OwnedBy, Priorities, PriorityWeights, Quantised, Remote, RemoteTick, Replicated, ReplicationStats,
-    ReplicationSystems, Reveal, Room, SpatialInterest, StableId, Team, Together, TransformCodec, Verdict, Vicinity,
-    Viewpoint, VisibleTo,
+    Compression, DefaultPriorityWeights, FieldsCodec, Frozen, Importance, InRooms, KinematicBody, KinematicCodec,
+    NetworkCodec, OnLeave, OwnedBy, Priorities, PriorityWeights, Quantised, Remote, RemoteTick, Replicated,
+    ReplicationStats, ReplicationSystems, Reveal, Room, SpatialInterest, StableId, Team, Together, TransformCodec,
+    Verdict, Vicinity, Viewpoint, VisibleTo,
 };
 pub use slipstream_simulation::{
     AppInputExt, Controlled, InputStats, Owned, Owner, Simulation, SimulationSystems, SimulationTick, TickLead,

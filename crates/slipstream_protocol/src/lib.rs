@@ -73,4 +73,4 @@ pub use simulated_network::{ConditionedQueue, NetworkConditions, QueueCounters, 
 pub use stats::PeerStats;
 
 /// Version of the wire format. Two peers with different versions refuse each other and name both versions.
-pub const WIRE_VERSION: u16 = 3;
+pub const WIRE_VERSION: u16 = 4;

@@ -204,7 +204,7 @@ impl Arena {
 
 /// The values that a head names, as far as they are kept.
 #[inline]
-fn baseline(
+pub(crate) fn baseline(
     journal: &Journal,
     (slot, lane): (u32, usize),
     value: Tick,

@@ -141,6 +141,10 @@ impl<B: KinematicBody> ErasedComponent for BodyComponent<B> {
         true
     }
 
+    fn dense(&self) -> Option<&KinematicCodec> {
+        Some(&self.codec)
+    }
+
     fn puts(&self) -> Vec<TypeId> {
         vec![TypeId::of::<B::Pose>(), TypeId::of::<B::Motion>()]
     }

@@ -44,6 +44,9 @@ pub enum RecordError {
         /// The lane of the record.
         lane: usize,
     },
+    /// A client sent a dense section, which only a server may.
+    #[error("a client sent a dense section; only a server codes bodies densely")]
+    DenseFromClient,
     /// More than the declared limit.
     #[error("a record holds {what} of {length}, and at most {limit} is allowed")]
     TooLarge {

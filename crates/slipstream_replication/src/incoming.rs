@@ -11,19 +11,20 @@ mod slots;
 use bevy::platform::collections::{HashMap, HashSet};
 use bevy::prelude::*;
 use slipstream_connection::NetworkId;
+use slipstream_wire::dense::DenseBodyReader;
 use slipstream_wire::{Baseline, BitReader, Tick, WireError};
 
 use self::lane::LaneInbox;
 use self::slots::{HeardSlots, Place};
+use crate::dense::{Course, Preamble, read_value};
 use crate::error::RecordError;
 use crate::record::{
-    ANNOUNCED_GAP_K, COUNT_BITS, EPOCH_BITS, GAP_K, GENERATION_K, Head, TERM_BITS, lane_bits, read_body, read_tick,
+    ANNOUNCED_GAP_K, COUNT_BITS, EPOCH_BITS, GAP_K, GENERATION_K, Head, MAX_SLOT, TERM_BITS, lane_bits, read_body,
+    read_tick,
 };
-use crate::registry::{Direction, References, Registry};
+use crate::registry::{Direction, Lane, References, Registry};
 use crate::slots::Slots;
 
-/// Slots above this are refused: 4 million entities.
-const MAX_SLOT: u64 = 1 << 22;
 /// The most incarnations kept of one slot.
 const MAX_INCARNATIONS: usize = 4;
 /// A slot that is empty for so many ticks is forgotten: what was said of it is not on its way any more.
@@ -207,6 +208,10 @@ impl Incoming {
         while reader.read_bool()? {
             self.decode_section(now, &mut reader, registry, speaker, changes)?;
         }
+        // What fills up the last byte of a chunk without a dense section is zeros.
+        if reader.remaining_bits() > 0 && reader.read_bool()? {
+            self.decode_dense(now, bytes, &mut reader, registry, speaker, changes)?;
+        }
         if self.newest_tick.is_none_or(|newest| now.is_newer_than(newest)) {
             self.newest_tick = Some(now);
             self.forget_empty(now);
@@ -243,7 +248,10 @@ impl Incoming {
             if reader.read_bool()? {
                 let head = Head::read(lane.continues_motion, reader)?;
                 let place = self.heard.get(slot);
-                self.decode_record(now, (slot, index), place, (epoch, true), head, reader, registry, changes)?;
+                let subject = (epoch, true);
+                self.decode_record(now, (slot, index), place, subject, head, registry, changes, |lane, old, words| {
+                    read_body(&registry.components, lane, old, reader, words)
+                })?;
             }
         }
         Ok(())
@@ -286,12 +294,49 @@ impl Incoming {
                 return Err(WireError::Malformed { what: "first record of a section, which must have a head" }.into());
             };
             let place = self.heard.get(slot);
-            self.decode_record(now, (slot, index), place, (epoch, heeded), head, reader, registry, changes)?;
+            let subject = (epoch, heeded);
+            self.decode_record(now, (slot, index), place, subject, head, registry, changes, |lane, old, words| {
+                read_body(&registry.components, lane, old, reader, words)
+            })?;
         }
         Ok(())
     }
 
-    /// Reads one lane's value into its inbox.
+    /// Reads the records of rigid bodies that take the rest of the chunk.
+    fn decode_dense(
+        &mut self,
+        now: Tick,
+        bytes: &[u8],
+        reader: &mut BitReader,
+        registry: &Registry,
+        speaker: &Speaker,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), RecordError> {
+        if matches!(speaker, Speaker::Owner { .. }) {
+            return Err(RecordError::DenseFromClient);
+        }
+        let count = reader.read_bits(COUNT_BITS)? + 1;
+        reader.align_to_byte();
+        let mut stream = DenseBodyReader::new(bytes.get(reader.position() / 8..).unwrap_or_default());
+        let mut course = Course::default();
+        for _ in 0..count {
+            let said = course.code(&Preamble::default(), registry.dense.len(), &mut stream)?;
+            let Some((index, codec)) = registry.dense_lane(said.ordinal) else {
+                return Err(WireError::Malformed { what: "lane of a dense section" }.into());
+            };
+            let place = self.heard.get(said.slot);
+            let subject = (self.subject(now, said.slot, place)?, true);
+            let record = (said.slot, index);
+            self.decode_record(now, record, place, subject, said.head, registry, changes, |_, old, words| {
+                read_value(codec, said.is_absent, old, &mut stream, words)
+            })?;
+        }
+        // Cut or foreign bytes decode to something: only now it is known that all were there.
+        Ok(stream.finish()?)
+    }
+
+    /// Puts one lane's value into its inbox, which `read` reads: it is given the lane and what the value is coded
+    /// against, and appends the words.
     #[expect(clippy::too_many_arguments, reason = "all of it is what a record is about")]
     #[inline]
     fn decode_record(
@@ -301,9 +346,9 @@ impl Incoming {
         place: Option<Place>,
         (epoch, heeded): (u8, bool),
         head: Head,
-        reader: &mut BitReader,
         registry: &Registry,
         changes: &mut Vec<Change>,
+        read: impl FnOnce(&Lane, Option<Baseline<'_>>, &mut Vec<u32>) -> Result<(), RecordError>,
     ) -> Result<(), RecordError> {
         let Some(lane) = registry.lanes.get(index) else { return Ok(()) };
         let known = place.zip(self.lanes.get_mut(index));
@@ -327,7 +372,7 @@ impl Incoming {
             }
             baseline = Some(found);
         }
-        read_body(&registry.components, lane, baseline, reader, words)?;
+        read(lane, baseline, words)?;
         if let Some((place, inbox)) = known {
             inbox.store(now, place, value, words, oldest, |position| self.heard.dense(position));
             if heeded {

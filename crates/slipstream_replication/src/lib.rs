@@ -19,6 +19,7 @@
 //! * **Lane**: components that share rate, audience and direction. Baseline, flight and loss are kept per lane.
 //! * **Record**: one lane's value at a tick, whole or as a difference. It is encoded once and copied to every connection
 //!   with the same baseline.
+//! * **Dense section**: the end of a chunk, where records of rigid bodies go through a range coder ([`Compression`]).
 //! * **Claim**: what an owner says of a lane that is its own to tell. The server may judge it, and its own word wins.
 //! * **Epoch**: raised when an entity comes into a connection's sight, so that old news of it is recognised.
 //! * **Group**: entities of which no client sees one without the others ([`Together`]).
@@ -53,8 +54,10 @@ mod body;
 mod carrier;
 mod changes;
 mod codec;
+mod compression;
 mod confirmation;
 mod convoy;
+mod dense;
 mod error;
 mod field;
 mod hearing;
@@ -86,6 +89,7 @@ pub use body::KinematicBody;
 pub use codec::{
     Codec, MAX_COMPONENT_WORDS, NameEntities, RelationshipCodec, ResolveEntities, SerdeCodec, TransformCodec,
 };
+pub use compression::Compression;
 pub use convoy::{Companions, Together};
 pub use error::RecordError;
 #[doc(hidden)]

@@ -1,7 +1,7 @@
 //! Records and chunks: the bits of replication.
 //!
 //! ```text
-//! chunk    = long:1 tick:(32|16) { 1 announcement } 0 { 1 section } 0
+//! chunk    = long:1 tick:(32|16) { 1 announcement } 0 { 1 section } 0 [ dense ]
 //! announcement = gap:eg3 ( 1 generation:eg0 epoch:8 { present:1 [head body] } for every lane | 0 frozen:1 )
 //! section  = lane:bits count-less-one:10 { gap:eg0 [term:8, where an owner speaks] same-head:1 [head] body } count times
 //! head     = value-age:eg0 delta:1 [ baseline-age:eg2 [ earlier:eg2, lanes that continue motion ] ]
@@ -15,7 +15,8 @@
 //! earlier value's in ticks before the baseline, zero where there is none. A head that is the same as the one before it
 //! in its section costs a bit. Where one component alone is there as in the baseline, it has changed, and nothing says so.
 //!
-//! A body does not depend on who it is for, so it is written once and copied.
+//! A body does not depend on who it is for, so it is written once and copied. In a [dense section](crate::dense) it is
+//! written for each connection anew.
 
 use slipstream_wire::{Baseline, BitReader, BitWriter, Tick, WireError, exp_golomb_bits};
 
@@ -30,8 +31,10 @@ pub(crate) const EPOCH_BITS: u32 = 8;
 pub(crate) const TERM_BITS: u32 = 8;
 /// Bits of a section's count; a section has one entry at least.
 pub(crate) const COUNT_BITS: u32 = 10;
-const VALUE_AGE_K: u32 = 0;
-const BASELINE_AGE_K: u32 = 2;
+pub(crate) const VALUE_AGE_K: u32 = 0;
+pub(crate) const BASELINE_AGE_K: u32 = 2;
+/// Slots above this are refused: 4 million entities.
+pub(crate) const MAX_SLOT: u64 = 1 << 22;
 /// The most words one lane may have on a receiver.
 const MAX_LANE_WORDS: usize = 64 * 1024;
 

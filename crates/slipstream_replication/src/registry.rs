@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bevy::ecs::component::Mutable;
 use bevy::prelude::*;
 use slipstream_connection::NetworkId;
-use slipstream_wire::{Baseline, BitReader, BitWriter};
+use slipstream_wire::{Baseline, BitReader, BitWriter, KinematicCodec};
 
 use crate::batch::Batch;
 use crate::codec::{Codec, MAX_COMPONENT_WORDS, NameEntities, ResolveEntities};
@@ -49,6 +49,10 @@ impl Default for LaneOptions {
 pub(crate) trait ErasedComponent: Send + Sync {
     fn describe(&self) -> String;
     fn continues_motion(&self) -> bool;
+    /// Of a rigid body: its codec, which has a dense form.
+    fn dense(&self) -> Option<&KinematicCodec> {
+        None
+    }
     /// The component types that it puts on entities.
     fn puts(&self) -> Vec<TypeId>;
     /// Whether what it puts may be there before its entity is, from an earlier connection: a first value that says that it
@@ -290,6 +294,8 @@ pub(crate) struct Lane {
     pub(crate) options: LaneOptions,
     /// Its records name the value before the baseline too.
     pub(crate) continues_motion: bool,
+    /// Where it holds a rigid body and nothing else: the codec of its records' dense form.
+    pub(crate) dense: Option<KinematicCodec>,
 }
 
 /// All replicated components and lanes.
@@ -297,6 +303,8 @@ pub(crate) struct Lane {
 pub(crate) struct Registry {
     pub(crate) components: Vec<ComponentEntry>,
     pub(crate) lanes: Vec<Lane>,
+    /// Which lanes have a dense form.
+    pub(crate) dense: Vec<usize>,
     /// Who may be told each lane.
     pub(crate) audiences: LaneAudiences,
     /// Components that go on an entity at once.
@@ -377,9 +385,22 @@ impl Registry {
                 );
             }
             let continues_motion = components.iter().any(|index| self.components[*index].erased.continues_motion());
-            self.lanes.push(Lane { components, options: options.unwrap_or_default(), continues_motion });
+            let dense = match components.as_slice() {
+                [only] => self.components[*only].erased.dense().copied(),
+                _ => None,
+            };
+            if dense.is_some() {
+                self.dense.push(lane);
+            }
+            self.lanes.push(Lane { components, options: options.unwrap_or_default(), continues_motion, dense });
         }
         self.audiences = self.lanes.iter().map(|lane| lane.options.audience).collect();
+    }
+
+    /// A lane that has a dense form, by its place among these, and the codec.
+    pub(crate) fn dense_lane(&self, ordinal: u32) -> Option<(usize, &KinematicCodec)> {
+        let lane = *self.dense.get(ordinal as usize)?;
+        Some((lane, self.lanes.get(lane)?.dense.as_ref()?))
     }
 
     /// What the handshake compares of one component.

@@ -28,6 +28,7 @@ use self::delivery::{Flight, FlightEntry};
 use self::group::LaneView;
 use self::index::SlotIndex;
 use self::pack::PackScratch;
+use crate::compression::Level;
 use crate::interest::Interest;
 use crate::journal::Journal;
 use crate::slots::Slots;
@@ -41,6 +42,8 @@ pub struct ReplicationStats {
     pub waiting: usize,
     /// Records sent: one lane's state or difference each.
     pub records: u64,
+    /// Of these, records of rigid bodies that were coded densely: see [`Compression`](crate::Compression).
+    pub dense_records: u64,
     /// Spawns sent, repeats included.
     pub spawns: u64,
     /// Records sent again because the datagram with their newest value was lost.
@@ -133,6 +136,8 @@ pub(crate) struct View {
     /// When it last asked for everything anew.
     reset_at: Option<Tick>,
     stats: ReplicationStats,
+    /// How densely it is told.
+    level: Level,
     scratch: PackScratch,
 }
 
@@ -152,6 +157,7 @@ impl View {
             resetting: None,
             reset_at: None,
             stats: ReplicationStats::default(),
+            level: Level::default(),
             scratch: PackScratch::default(),
         }
     }

@@ -24,6 +24,8 @@ const TICKS: u32 = 60;
 /// Another entity lives between these ticks.
 const SPAWN_TICK: u32 = 20;
 const DESPAWN_TICK: u32 = 40;
+/// From here on bodies are told densely.
+const DENSE_TICK: u32 = 30;
 /// Messages of one input.
 pub(crate) const MOST_PARTS: usize = 8;
 
@@ -69,6 +71,9 @@ fn record() -> Recording {
     for tick in 0..TICKS {
         play(server.world_mut(), &scene, tick);
         match tick {
+            DENSE_TICK => {
+                server.world_mut().entity_mut(up.link).insert(Compression::Dense);
+            }
             SPAWN_TICK => visitor = Some(server.world_mut().spawn((Replicated, Health(1))).id()),
             DESPAWN_TICK => {
                 if let Some(visitor) = visitor.take() {

@@ -1,3 +1,5 @@
+mod dense;
+
 use bevy::prelude::*;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,14 @@
-//! Writing chunks: announcements first, then a section for each lane, cut where a datagram is full and may be cut.
+//! Writing chunks: announcements first, then a section for each lane, then a dense one, cut where a datagram is full
+//! and may be cut.
 
 use slipstream_connection::{Endpoint, channels};
+use slipstream_wire::dense::DenseBodyWriter;
 use slipstream_wire::{BitWriter, Tick, exp_golomb_bits};
 
 use super::delivery::{Flight, FlightEntry, FlightKind};
 use super::index::PAGE;
 use crate::arena::{Body, Run, RunKey};
+use crate::dense::{Course, DENSE_HEAD, DenseRecord};
 use crate::record::{
     ANNOUNCED_GAP_K, COUNT_BITS, EPOCH_BITS, GAP_K, GENERATION_K, Head, TERM_BITS, lane_bits, write_tick,
 };
@@ -62,11 +65,31 @@ impl Section {
     }
 }
 
+/// A dense section that is being written.
+#[derive(Debug, Clone, Copy, Default)]
+struct DenseSection {
+    count: u32,
+    course: Course,
+}
+
+/// What went to a connection in a tick.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent {
+    /// Bytes handed over.
+    pub(super) bytes: u64,
+    /// Bits of dense sections, and what the records in them would have taken bit-packed.
+    pub(super) dense_bits: usize,
+    pub(super) packed_bits: usize,
+}
+
 /// Memory of a chunk writer that is used again in the next tick.
 #[derive(Debug, Default)]
 pub(super) struct ChunkMemory {
     writer: BitWriter,
     bytes: Vec<u8>,
+    /// The stream of the dense section, and its bytes while there is none.
+    dense: DenseBodyWriter,
+    dense_bytes: Vec<u8>,
     /// What the connection did not take.
     pub(super) refused: Vec<FlightEntry>,
 }
@@ -85,14 +108,19 @@ pub(super) struct ChunkWriter<'a> {
     long_tick: bool,
     /// Bits that fit one datagram, with the closing ones.
     limit: usize,
+    /// Bytes that fit one datagram.
+    limit_bytes: usize,
     entries: Vec<FlightEntry>,
     is_open: bool,
     /// What is being written must stay in one chunk.
     is_whole: bool,
     announced_until: Option<u32>,
     section: Option<Section>,
+    dense: Option<DenseSection>,
     /// Bytes handed over.
     pub(super) sent_bytes: u64,
+    dense_bits: usize,
+    packed_bits: usize,
 }
 
 impl<'a> ChunkWriter<'a> {
@@ -105,7 +133,8 @@ impl<'a> ChunkWriter<'a> {
         (lanes, continues_motion): (usize, u64),
         (now, long_tick): (Tick, bool),
     ) -> Self {
-        let limit = (endpoint.max_unfragmented_bytes() * 8).saturating_sub(2);
+        let limit_bytes = endpoint.max_unfragmented_bytes();
+        let limit = (limit_bytes * 8).saturating_sub(2);
         memory.writer.clear();
         memory.refused.clear();
         let entries = spare_entries.pop().unwrap_or_default();
@@ -120,12 +149,16 @@ impl<'a> ChunkWriter<'a> {
             now,
             long_tick,
             limit,
+            limit_bytes,
             entries,
             is_open: false,
             is_whole: false,
             announced_until: None,
             section: None,
+            dense: None,
             sent_bytes: 0,
+            dense_bits: 0,
+            packed_bits: 0,
         }
     }
 
@@ -134,7 +167,7 @@ impl<'a> ChunkWriter<'a> {
         *self.next_token
     }
 
-    /// Bits written into the chunk that is open, and all before it.
+    /// Bits written into the chunk that is open, but for its dense section, and all before it.
     pub(super) fn bits(&self) -> usize {
         self.memory.writer.bit_len() + self.sent_bytes as usize * 8
     }
@@ -148,7 +181,8 @@ impl<'a> ChunkWriter<'a> {
     /// one that is open where it has room, else into another, which the protocol fragments if it is larger than a
     /// datagram. `announces` says whether there are announcements in it.
     pub(super) fn begin_whole(&mut self, bits: usize, announces: bool) {
-        if self.is_open && (announces || self.memory.writer.bit_len() + bits > self.limit) {
+        let is_full = self.memory.writer.bit_len() + bits > self.limit;
+        if self.is_open && (announces || self.dense.is_some() || is_full) {
             self.finish();
         }
         self.is_whole = true;
@@ -256,7 +290,8 @@ impl<'a> ChunkWriter<'a> {
         if OVERHEAD + run.bits as usize > self.limit.saturating_sub(CHUNK_HEAD) {
             return false;
         }
-        if self.is_open && self.memory.writer.bit_len() + OVERHEAD + run.bits as usize > self.limit {
+        let is_full = self.memory.writer.bit_len() + OVERHEAD + run.bits as usize > self.limit;
+        if self.is_open && (self.dense.is_some() || is_full) {
             self.finish();
         }
         let lane = key.lane as u8;
@@ -305,7 +340,8 @@ impl<'a> ChunkWriter<'a> {
 
     fn update_slowly(&mut self, record: &Outgoing, arena: &[u64]) {
         let longest = record.body.bits as usize + OVERHEAD;
-        if self.is_open && !self.is_whole && self.memory.writer.bit_len() + longest > self.limit {
+        let is_full = !self.is_whole && self.memory.writer.bit_len() + longest > self.limit;
+        if self.is_open && (self.dense.is_some() || is_full) {
             self.finish();
         }
         self.open_section(record.lane, record.slot, 1);
@@ -333,6 +369,59 @@ impl<'a> ChunkWriter<'a> {
         });
     }
 
+    /// Adds a record of a rigid body to the dense section, after which only such may follow in a chunk.
+    pub(super) fn update_densely(&mut self, record: &Outgoing, said: &DenseRecord) {
+        if self.dense.is_some_and(|section| section.count >= MAX_SECTION) {
+            self.finish();
+        }
+        if !self.try_densely(said) {
+            self.finish();
+            self.try_densely(said);
+        }
+        self.packed_bits += record.body.bits as usize;
+        self.entries.push(FlightEntry {
+            slot: record.slot,
+            value: record.value,
+            members: 0,
+            lane: record.lane,
+            kind: FlightKind::Value,
+        });
+    }
+
+    /// Whether it fits the datagram; alone it always does, and the protocol fragments it.
+    fn try_densely(&mut self, said: &DenseRecord) -> bool {
+        let mut section = self.open_dense();
+        let stream = &mut self.memory.dense;
+        let before = stream.checkpoint();
+        let begins = if section.count == 0 { DENSE_HEAD + lane_bits(self.lanes) as usize } else { 0 };
+        let packed_bits = begins + section.course.packed_bits(said);
+        said.write(&mut section.course, stream);
+        let bytes = (self.memory.writer.bit_len() + 1 + DENSE_HEAD).div_ceil(8) + stream.max_len();
+        if bytes > self.limit_bytes && !self.entries.is_empty() {
+            stream.rewind(&before);
+            return false;
+        }
+        section.count += 1;
+        self.packed_bits += packed_bits;
+        self.dense = Some(section);
+        true
+    }
+
+    /// Opens the chunk and its dense section, unless they are.
+    fn open_dense(&mut self) -> DenseSection {
+        if let Some(section) = self.dense {
+            return section;
+        }
+        self.open();
+        self.close_section();
+        if self.announced_until.take().is_some() {
+            self.memory.writer.write_bool(false);
+        }
+        let bytes = core::mem::take(&mut self.memory.dense_bytes);
+        self.memory.dense.begin(bytes);
+        *self.dense.insert(DenseSection::default())
+    }
+
     fn close_section(&mut self) {
         if let Some(section) = self.section.take() {
             self.memory.writer.overwrite_bits(section.count_at, u64::from(section.count - 1), COUNT_BITS);
@@ -349,9 +438,24 @@ impl<'a> ChunkWriter<'a> {
             self.memory.writer.write_bool(false);
         }
         self.memory.writer.write_bool(false);
+        let dense = self.dense.take();
+        let count = dense.map_or(0, |section| section.count);
+        if count > 0 {
+            self.memory.writer.write_bool(true);
+            self.memory.writer.write_bits(u64::from(count - 1), COUNT_BITS);
+        }
         self.memory.bytes.clear();
         self.memory.writer.append_to(&mut self.memory.bytes);
         self.memory.writer.clear();
+        if dense.is_some() {
+            let mut stream = self.memory.dense.finish();
+            if count > 0 {
+                self.dense_bits += DENSE_HEAD + stream.len() * 8;
+                self.memory.bytes.extend_from_slice(&stream);
+            }
+            stream.clear();
+            self.memory.dense_bytes = stream;
+        }
         let token = *self.next_token;
         let next = self.spare_entries.pop().unwrap_or_default();
         let mut entries = core::mem::replace(&mut self.entries, next);
@@ -367,10 +471,10 @@ impl<'a> ChunkWriter<'a> {
     }
 
     /// Ends the tick: hands over what is left, and the memory back.
-    pub(super) fn end(mut self) -> u64 {
+    pub(super) fn end(mut self) -> Sent {
         self.finish();
         let entries = core::mem::take(&mut self.entries);
         self.spare_entries.push(entries);
-        self.sent_bytes
+        Sent { bytes: self.sent_bytes, dense_bits: self.dense_bits, packed_bits: self.packed_bits }
     }
 }

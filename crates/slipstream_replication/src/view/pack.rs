@@ -6,17 +6,22 @@
 //!        ▼                                                                       │
 //!   waiting ── by urgency, until the budget is spent ── announcements, records ──┘
 //! ```
+//!
+//! Bodies of a connection that is told densely take the lower way: shared records are of no use to it, but for telling
+//! how much fits.
 
 use bevy::prelude::*;
 use slipstream_connection::{Connected, Endpoint, NetworkRole, Role};
 use slipstream_wire::Tick;
 
-use super::chunk::{ChunkMemory, ChunkWriter};
+use super::chunk::{ChunkMemory, ChunkWriter, Outgoing};
 use super::news::Leftover;
 use super::pick::Picked;
 use super::urgency::{Ranked, WaitingMember};
 use super::{ReplicationStats, View};
-use crate::arena::{Arena, Body};
+use crate::arena::{Arena, Body, baseline};
+use crate::compression::{Compression, Load};
+use crate::dense::DenseRecord;
 use crate::interest::{Audience, Interest, Surroundings};
 use crate::journal::Journal;
 use crate::news::News;
@@ -48,6 +53,29 @@ pub(super) struct Shared<'a> {
     pub(super) continues_motion: u64,
     /// A bit for each lane that is not sent in every tick.
     pub(super) rated: u64,
+    /// A bit for each lane whose updates this connection is told densely.
+    pub(super) dense: u64,
+}
+
+impl Shared<'_> {
+    #[inline]
+    pub(super) fn is_dense(&self, lane: u8) -> bool {
+        self.dense & (1 << lane) != 0
+    }
+
+    /// A record for a dense section. `None` where a value that its head names is not kept.
+    pub(super) fn dense_record(&self, record: &Outgoing) -> Option<DenseRecord<'_>> {
+        let (slot, lane, head) = (record.slot, usize::from(record.lane), record.head);
+        let ordinal = self.registry.dense.iter().position(|dense| *dense == lane)? as u32;
+        let (_, codec) = self.registry.dense_lane(ordinal)?;
+        let journal = &*self.journal;
+        let (tick, value) = journal.newest(slot, lane)?;
+        let baseline = match head.baseline_age {
+            0 => None,
+            ticks => Some(baseline(journal, (slot, lane), tick, ticks, head.earlier_age)?),
+        };
+        Some(DenseRecord { codec, ordinal, lanes: self.registry.dense.len(), slot, head, value, baseline })
+    }
 }
 
 /// Whose view it is, and what decides what it shows.
@@ -84,6 +112,7 @@ pub(crate) fn pack_connections(
             &mut ReplicationStats,
             Option<&PriorityWeights>,
             Option<&mut Priorities>,
+            Option<&Compression>,
         ),
         With<Connected>,
     >,
@@ -105,10 +134,11 @@ pub(crate) fn pack_connections(
     let continues_motion = reading_on.fold(0, |mask, (index, _)| mask | 1 << index);
     let slow = registry.lanes.iter().enumerate().filter(|(_, lane)| lane.options.send_every > 1);
     let rated = slow.fold(0, |mask, (index, _)| mask | 1 << index);
+    let dense_lanes = registry.dense.iter().fold(0, |mask, lane| mask | 1_u64 << *lane);
     let journal = &mut *journal;
     let arena = &mut *arena;
     let (news, seal) = (core::mem::take(&mut journal.news), journal.seals());
-    for (connection, mut view, interest, mut endpoint, mut stats, own_weights, priorities) in &mut views {
+    for (connection, mut view, interest, mut endpoint, mut stats, own_weights, priorities, chosen) in &mut views {
         factors.clear();
         if let Some(priorities) = priorities {
             resolve_factors(priorities, &entities, &mut factors);
@@ -118,6 +148,7 @@ pub(crate) fn pack_connections(
         if !client {
             view.review(&viewer, &registry, &mut slots, journal);
         }
+        let is_dense = !client && view.level.settle(chosen.copied().unwrap_or_default());
         let mut shared = Shared {
             registry: &registry,
             slots: &slots,
@@ -129,8 +160,11 @@ pub(crate) fn pack_connections(
             now,
             continues_motion,
             rated,
+            dense: if is_dense { dense_lanes } else { 0 },
         };
-        view.pack(&viewer, &mut endpoint, &mut shared);
+        let load = view.pack(&viewer, &mut endpoint, &mut shared);
+        let budget_bytes = endpoint.stats().budget_bytes_per_second as f32 * tick_length.timestep().as_secs_f32();
+        view.level.note(&load, budget_bytes);
         if let Some(tick) = view.finish_reset() {
             tell_all_announced(&mut endpoint, tick);
         }
@@ -199,10 +233,10 @@ impl View {
         }
     }
 
-    fn pack(&mut self, viewer: &Viewer, endpoint: &mut Endpoint, shared: &mut Shared) {
+    fn pack(&mut self, viewer: &Viewer, endpoint: &mut Endpoint, shared: &mut Shared) -> Load {
         let news: usize = shared.news.iter().map(|news| news.count).sum();
         if news == 0 && self.waiting.is_empty() {
-            return;
+            return Load::default();
         }
         let budget_bits = endpoint.available_bytes() * 8;
         let likely_bits = news.min(self.entities.len() * self.lanes.len()) * shared.arena.likely_bits()
@@ -228,7 +262,8 @@ impl View {
         for (lane, news) in all_news.iter().enumerate().filter(|(_, news)| news.count > 0) {
             let pages = self.news_in_sight(&news.pages, &mut scratch.seen);
             let options = &shared.registry.lanes[lane].options;
-            if fits && is_for_all(options) && options.send_every <= 1 && !shared.client {
+            let at_once = is_for_all(options) && options.send_every <= 1 && !shared.is_dense(lane as u8);
+            if fits && at_once && !shared.client {
                 self.send_news(lane, pages, budget_bits, &mut scratch.leftovers, &mut writer, shared);
             } else {
                 self.mark_news(lane, pages, shared);
@@ -237,17 +272,26 @@ impl View {
         if shared.rated != 0 {
             self.call_rated_lanes(shared);
         }
-        if budget_bits > writer.bits() && !self.waiting.is_empty() {
-            let left = budget_bits - writer.bits();
-            self.send_waiting(viewer, left, &mut scratch, &mut writer, shared);
+        let left = budget_bits.saturating_sub(writer.bits());
+        let mut is_short = false;
+        if !self.waiting.is_empty() {
+            let went_for_all = left > 0 && self.send_waiting(viewer, left, &mut scratch, &mut writer, shared);
+            is_short = !went_for_all && (left > 0 || self.is_something_due(shared));
         }
-        self.stats.bytes += writer.end();
+        let sent = writer.end();
+        self.stats.bytes += sent.bytes;
         self.next_token = next_token;
         self.spare_entries = spare_entries;
         self.flights = flights;
         self.take_back(&chunk, shared.now);
         scratch.chunk = chunk;
         self.scratch = scratch;
+        Load {
+            is_short,
+            other_bits: (sent.bytes as usize * 8).saturating_sub(sent.dense_bits),
+            dense_bits: sent.dense_bits,
+            packed_bits: sent.packed_bits,
+        }
     }
 }
 

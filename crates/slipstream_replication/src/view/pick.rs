@@ -162,7 +162,12 @@ impl View {
             Some(_) => ANNOUNCEMENT_BITS + shared.registry.lanes.len() + HEAD_BITS * records.len(),
             None => UPDATE_BITS * records.len(),
         };
-        let bits = own + records.iter().map(|record| record.body.bits as usize).sum::<usize>();
+        let is_update = announcement.is_none();
+        let body_bits = |record: &Outgoing| match record.body.bits as usize {
+            bits if is_update && shared.is_dense(record.lane) => self.level.estimate(bits),
+            bits => bits,
+        };
+        let bits = own + records.iter().map(body_bits).sum::<usize>();
         if !budget.spend(bits) {
             picked.records.truncate(first);
             return false;

@@ -132,6 +132,14 @@ impl View {
         !self.rounds.is_multiple_of(URGENT_EVERY)
     }
 
+    /// Whether anything of what waits may go.
+    pub(super) fn is_something_due(&self, shared: &Shared) -> bool {
+        self.waiting.iter().any(|dense| {
+            let dense = *dense as usize;
+            self.may_go(dense, self.phase(dense), shared)
+        })
+    }
+
     /// Whether the rates of an entity's lanes let anything of it go.
     fn may_go(&self, dense: usize, phase: Phase, shared: &Shared) -> bool {
         if phase != Phase::Known {

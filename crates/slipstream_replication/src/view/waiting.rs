@@ -1,4 +1,5 @@
-//! What waits: picked by urgency, until the budget is spent, then written in the order that takes the fewest bits.
+//! What waits: picked by urgency, until the budget is spent, then written in the order that takes the fewest bits,
+//! dense records last.
 
 use slipstream_wire::Tick;
 
@@ -10,7 +11,7 @@ use super::pick::Budget;
 use super::{Phase, View};
 
 impl View {
-    /// Sends what waits, the most urgent first, as far as the budget goes.
+    /// Sends what waits, the most urgent first, as far as the budget goes. Whether it went for all that is due.
     pub(super) fn send_waiting(
         &mut self,
         viewer: &Viewer,
@@ -18,33 +19,41 @@ impl View {
         scratch: &mut PackScratch,
         writer: &mut ChunkWriter,
         shared: &mut Shared,
-    ) {
+    ) -> bool {
         let oldest_first = self.goes_oldest_first();
         self.rank_waiting(viewer, budget_bits, oldest_first, scratch, shared);
         let PackScratch { order, picked, .. } = scratch;
         picked.clear();
         let mut budget = Budget::new(budget_bits);
+        let mut went_for_all = true;
         for ranked in order.iter() {
             let has_room = match ranked.convoy {
                 0 => self.pick_entity(ranked.dense as usize, viewer, &mut budget, picked, shared),
                 convoy => self.pick_convoy(convoy, viewer, writer.room(), &mut budget, picked, shared),
             };
             if !has_room {
+                went_for_all = false;
                 break;
             }
         }
         picked.announcements.sort_unstable_by_key(|said| said.slot);
-        picked.updates.sort_unstable_by_key(|record| (record.lane, record.slot));
+        // A dense section takes the rest of its chunk.
+        picked.updates.sort_unstable_by_key(|record| (shared.is_dense(record.lane), record.lane, record.slot));
         for said in &picked.announcements {
             self.announce(said, &picked.records, writer, shared);
         }
         self.write_convoys(picked, writer, shared);
         for record in &picked.updates {
-            self.update(record, writer, shared);
+            if shared.is_dense(record.lane) {
+                self.update_densely(record, writer, shared);
+            } else {
+                self.update(record, writer, shared);
+            }
         }
         let mut waiting = core::mem::take(&mut self.waiting);
         waiting.retain(|dense| self.still_waits(*dense as usize));
         self.waiting = waiting;
+        went_for_all
     }
 
     /// Writes an announcement with its own of these records.
@@ -76,6 +85,15 @@ impl View {
     /// Writes the record of an entity that the other side knows.
     pub(super) fn update(&mut self, record: &Outgoing, writer: &mut ChunkWriter, shared: &Shared) {
         writer.update(record, shared.arena.words());
+        self.entities[record.dense as usize].note_served(shared.now);
+        self.note_sent(record);
+    }
+
+    /// Writes it into the dense section.
+    fn update_densely(&mut self, record: &Outgoing, writer: &mut ChunkWriter, shared: &Shared) {
+        let Some(said) = shared.dense_record(record) else { return self.update(record, writer, shared) };
+        writer.update_densely(record, &said);
+        self.stats.dense_records += 1;
         self.entities[record.dense as usize].note_served(shared.now);
         self.note_sent(record);
     }
