@@ -191,9 +191,8 @@ impl LaneInbox {
             self.drop_past();
         }
         while let Some(oldest) = self.log.oldest() {
-            let full = self.log.len() >= MAX_BUCKETS;
-            let aged = now.since(oldest.tick) >= BUCKET_TICKS;
-            if !full && !(aged && self.is_hardly_needed(oldest, &dense)) {
+            let may_go = now.since(oldest.tick) >= BUCKET_TICKS && self.is_hardly_needed(oldest, &dense);
+            if self.log.len() < MAX_BUCKETS && !may_go {
                 break;
             }
             let Some(bucket) = self.log.take_oldest() else { break };
