@@ -96,27 +96,34 @@ impl LaneInbox {
     /// The entity shows this value from here on.
     #[inline]
     pub(crate) fn show(&mut self, place: Place, tick: Tick, words: &[u32]) {
-        let before = *self.state(place);
-        if let Some(old) = before.applied
-            && !before.is_past(old)
-            && self.log.oldest().is_none_or(|oldest| oldest.tick.is_newer_than(old))
-            && self.log.at_later(place.position, old).is_none()
-        {
-            let mut kept = self.spare.pop().unwrap_or_default();
-            kept.clear();
-            kept.extend_from_slice(self.shown.get(place.dense));
-            self.keep(place.dense, old, kept);
-        }
+        self.keep_shown(place);
         self.state(place).applied = Some(tick);
         self.shown.set(place.dense, words);
     }
 
-    /// The slot shows nothing any more.
+    /// The slot shows nothing any more. A datagram that was overtaken may still name what it showed.
     pub(crate) fn clear_shown(&mut self, place: Place) {
+        self.keep_shown(place);
         if let Some(state) = self.states.get_mut(place.dense as usize) {
             state.applied = None;
         }
         self.shown.clear(place.dense);
+    }
+
+    /// Keeps apart what is shown, where it is nowhere else and may still be named.
+    #[inline]
+    fn keep_shown(&mut self, place: Place) {
+        let Some(state) = self.states.get(place.dense as usize) else { return };
+        if let Some(tick) = state.applied
+            && !state.is_past(tick)
+            && self.log.oldest().is_none_or(|oldest| oldest.tick.is_newer_than(tick))
+            && self.log.at_later(place.position, tick).is_none()
+        {
+            let mut kept = self.spare.pop().unwrap_or_default();
+            kept.clear();
+            kept.extend_from_slice(self.shown.get(place.dense));
+            self.keep(place.dense, tick, kept);
+        }
     }
 
     /// Nothing is known of the slot any more.
@@ -319,6 +326,7 @@ mod tests {
         assert!(has(&inbox, 1) && has(&inbox, 200), "a copy of a chunk may name the baseline again");
         inbox.clear_shown(PLACE);
         assert_eq!((inbox.applied(PLACE), inbox.shown(PLACE)), (None, &[][..]));
+        assert!(has(&inbox, 1) && has(&inbox, 200), "it is gone, and was overtaken by its going");
     }
 
     #[test]
