@@ -218,12 +218,19 @@ pub(crate) fn form_convoys(
         return;
     }
     let slots = &mut *slots;
-    let mut roots = Vec::new();
-    for entity in core::mem::take(&mut slots.convoys.noted) {
+    let (mut roots, mut convoys) = (Vec::new(), Vec::new());
+    let mut noted = core::mem::take(&mut slots.convoys.noted);
+    noted.sort_unstable();
+    noted.dedup();
+    for entity in noted {
         let Ok((slot, ..)) = entities.get(entity) else { continue };
         roots.push(root_of(entity, &entities));
-        // Those that it was with until now.
-        let convoy = slot.and_then(|slot| slots.get(slot.index())).map_or(0, |entry| entry.convoy);
+        convoys.push(slot.and_then(|slot| slots.get(slot.index())).map_or(0, |entry| entry.convoy));
+    }
+    convoys.sort_unstable();
+    convoys.dedup();
+    for convoy in convoys {
+        // Those that were together until now.
         let before = slots.convoys.slots(convoy).iter();
         let before = before.filter_map(|slot| slots.get(*slot).and_then(|entry| entry.entity));
         roots.extend(before.map(|entity| root_of(entity, &entities)));

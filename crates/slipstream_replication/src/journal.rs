@@ -231,6 +231,8 @@ pub(crate) fn journal_changes<C: Component>(
     let unnamed = &mut *unnamed;
     core::mem::swap(&mut unnamed.entities, &mut unnamed.again);
     unnamed.entities.clear();
+    unnamed.again.sort_unstable();
+    unnamed.again.dedup();
     let fresh = core::mem::take(&mut journal.fresh);
     let Unnamed { entities: unnamed, again, words } = unnamed;
     let again = fresh.iter().chain(&*again).filter_map(|entity| components.get(*entity).ok());
@@ -241,7 +243,7 @@ pub(crate) fn journal_changes<C: Component>(
             Ok(()) => journal.note(slot.index, codec.component, Some(words)),
             Err(error) => warn_once!("`{}` is not replicated: {error}", core::any::type_name::<C>()),
         }
-        if names.is_unnamed() && !unnamed.contains(&entity) {
+        if names.is_unnamed() {
             unnamed.push(entity);
         }
     };

@@ -33,7 +33,10 @@ impl Rows {
         if self.lengths.len() <= place || row.len() > self.stride {
             self.make_room(place, row.len());
         }
-        self.lengths[place] = row.len() as u32;
+        let before = core::mem::replace(&mut self.lengths[place], row.len() as u32);
+        if before as usize > self.stride && row.len() <= self.stride {
+            self.long.remove(&index);
+        }
         if row.len() > self.stride {
             let long = self.long.entry(index).or_default();
             long.clear();
@@ -97,6 +100,7 @@ mod tests {
         rows.set(5, &[4]);
         rows.clear(3);
         assert_eq!((rows.get(5), rows.get(3)), (&[4][..], &[][..]));
+        assert!(rows.long.is_empty());
     }
 
     #[test]

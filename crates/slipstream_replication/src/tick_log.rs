@@ -13,6 +13,11 @@ use crate::view::PAGE;
 /// Segments of one page in one bucket. Values come page by page in the order of slots, so there are one or two; what a
 /// peer sends in another order must not make looking for them slow.
 const MAX_SEGMENTS: u32 = 64;
+/// Words of one page in one bucket of what a peer sends, unless a single value has more: a few bits can say "as before" of
+/// a long value again and again.
+pub(crate) const MAX_PAGE_WORDS: usize = 4096;
+/// Segments that are looked at for a value that came later than its tick.
+const MAX_STEPS: u32 = 2048;
 /// The most buckets kept for others: several go at once, one is needed a tick.
 const MAX_SPARE: usize = 24;
 
@@ -29,6 +34,8 @@ pub(crate) struct Segment {
     before: u32,
     /// How many of the page there are with it.
     count: u32,
+    /// The words of the page, with its own.
+    words: u32,
 }
 
 /// What was put in at one tick.
@@ -43,11 +50,12 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     #[inline]
-    fn at(&self, slot: u32, tick: Tick) -> Option<&[u32]> {
+    fn at(&self, slot: u32, tick: Tick, steps: &mut u32) -> Option<&[u32]> {
         let (page, bit) = (slot / PAGE, 1 << (slot % PAGE));
         let mut next = *self.heads.get(page as usize)?;
         loop {
             let segment = self.segments.get((next as usize).checked_sub(1)?)?;
+            *steps = steps.checked_sub(1)?;
             if segment.mask & bit != 0 && segment.tick == tick {
                 return self.row(segment, (segment.mask & (bit - 1)).count_ones());
             }
@@ -78,9 +86,9 @@ impl Bucket {
         self.words.get(start..start + segment.stride as usize)
     }
 
-    /// Adds a slot's value of a tick. `false` where the page has too many segments.
+    /// Adds a slot's value of a tick. `false` where the page has too many segments, or more than `most_words`.
     #[inline]
-    pub(crate) fn put(&mut self, slot: u32, tick: Tick, row: &[u32]) -> bool {
+    pub(crate) fn put(&mut self, slot: u32, tick: Tick, row: &[u32], most_words: usize) -> bool {
         let (page, bit) = (slot / PAGE, 1 << (slot % PAGE));
         // The usual case: the next slot of the page.
         if let Some(last) = self.segments.last_mut()
@@ -88,8 +96,10 @@ impl Bucket {
             && last.mask < bit
             && last.tick == tick
             && last.stride as usize == row.len()
+            && last.words as usize + row.len() <= most_words
         {
             last.mask |= bit;
+            last.words += row.len() as u32;
             self.words.extend_from_slice(row);
             return true;
         }
@@ -97,13 +107,14 @@ impl Bucket {
             self.heads.resize(page as usize + 1, 0);
         }
         let before = self.heads[page as usize];
-        let count =
-            (before as usize).checked_sub(1).and_then(|last| self.segments.get(last)).map_or(0, |last| last.count);
-        if count >= MAX_SEGMENTS {
+        let last = (before as usize).checked_sub(1).and_then(|last| self.segments.get(last));
+        let (count, words) = last.map_or((0, 0), |last| (last.count, last.words));
+        if count >= MAX_SEGMENTS || (count > 0 && words as usize + row.len() > most_words) {
             return false;
         }
         let (start, stride) = (self.words.len() as u32, row.len() as u32);
-        self.segments.push(Segment { page, mask: bit, tick, start, stride, before, count: count + 1 });
+        let (count, words) = (count + 1, words + stride);
+        self.segments.push(Segment { page, mask: bit, tick, start, stride, before, count, words });
         self.heads[page as usize] = self.segments.len() as u32;
         self.words.extend_from_slice(row);
         true
@@ -127,13 +138,15 @@ impl TickLog {
     /// A value that was put in at the tick that it is of.
     #[inline]
     pub(crate) fn at(&self, slot: u32, tick: Tick) -> Option<&[u32]> {
-        self.buckets.get(self.find(tick).ok()?)?.at(slot, tick)
+        self.buckets.get(self.find(tick).ok()?)?.at(slot, tick, &mut { MAX_STEPS })
     }
 
     /// A value that was put in after the tick that it is of.
     pub(crate) fn at_later(&self, slot: u32, tick: Tick) -> Option<&[u32]> {
         let first = self.find(tick).unwrap_or_else(|place| place);
-        self.buckets.range(first..).find_map(|bucket| bucket.at(slot, tick))
+        let mut steps = MAX_STEPS;
+        // What is looked for has mostly just come.
+        self.buckets.range(first..).rev().find_map(|bucket| bucket.at(slot, tick, &mut steps))
     }
 
     /// The bucket of a tick; a new one where there is none.
@@ -206,7 +219,7 @@ mod tests {
         let mut log = TickLog::default();
         for tick in [5, 6, 9] {
             for slot in [0, 3, 31, 32, 70] {
-                assert!(log.open(Tick(tick)).put(slot, Tick(tick), &[tick, slot]));
+                assert!(log.open(Tick(tick)).put(slot, Tick(tick), &[tick, slot], MAX_PAGE_WORDS));
             }
         }
         assert_eq!(log.at(31, Tick(6)), Some(&[6, 31][..]));
@@ -214,7 +227,7 @@ mod tests {
         assert!(log.at(1, Tick(6)).is_none() && log.at(0, Tick(7)).is_none() && log.at(500, Tick(5)).is_none());
         log.drop_oldest();
         assert!(log.at(0, Tick(5)).is_none() && log.at(0, Tick(6)).is_some());
-        assert!(log.open(Tick(7)).put(2, Tick(7), &[]));
+        assert!(log.open(Tick(7)).put(2, Tick(7), &[], MAX_PAGE_WORDS));
         assert_eq!(log.at(2, Tick(7)), Some(&[][..]));
         assert_eq!(log.at(32, Tick(9)), Some(&[9, 32][..]));
     }
@@ -224,7 +237,7 @@ mod tests {
         let mut log = TickLog::default();
         let bucket = log.open(Tick(8));
         for (slot, tick, row) in [(9, 8, &[1][..]), (3, 8, &[2, 3]), (9, 2, &[4]), (4, 8, &[5, 6])] {
-            assert!(bucket.put(slot, Tick(tick), row));
+            assert!(bucket.put(slot, Tick(tick), row, MAX_PAGE_WORDS));
         }
         assert_eq!((log.at(9, Tick(8)), log.at(3, Tick(8))), (Some(&[1][..]), Some(&[2, 3][..])));
         assert_eq!((log.at(4, Tick(8)), log.at(9, Tick(2))), (Some(&[5, 6][..]), None));
@@ -234,8 +247,8 @@ mod tests {
     #[test]
     fn what_is_put_in_twice_is_what_came_last() {
         let mut log = TickLog::default();
-        log.open(Tick(1)).put(0, Tick(1), &[1]);
-        log.open(Tick(1)).put(0, Tick(1), &[2]);
+        log.open(Tick(1)).put(0, Tick(1), &[1], MAX_PAGE_WORDS);
+        log.open(Tick(1)).put(0, Tick(1), &[2], MAX_PAGE_WORDS);
         assert_eq!(log.at(0, Tick(1)), Some(&[2][..]));
     }
 
@@ -243,7 +256,10 @@ mod tests {
     fn a_page_has_no_endless_list_of_segments() {
         let mut log = TickLog::default();
         let bucket = log.open(Tick(1));
-        let taken = (0..1_000).filter(|_| bucket.put(7, Tick(1), &[0])).count();
+        let taken = (0..1_000).filter(|_| bucket.put(7, Tick(1), &[0], MAX_PAGE_WORDS)).count();
         assert_eq!(taken, MAX_SEGMENTS as usize);
+        let taken = (0..1_000).filter(|_| bucket.put(40, Tick(1), &[0; 1_000], MAX_PAGE_WORDS)).count();
+        assert_eq!(taken, 4, "nor one of endlessly many words");
+        assert!(bucket.put(70, Tick(1), &[0; 100_000], MAX_PAGE_WORDS), "a single value is never too long");
     }
 }

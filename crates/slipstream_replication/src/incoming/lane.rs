@@ -8,7 +8,7 @@ use slipstream_wire::Tick;
 
 use super::slots::Place;
 use crate::rows::Rows;
-use crate::tick_log::{Bucket, TickLog};
+use crate::tick_log::{Bucket, MAX_PAGE_WORDS, TickLog};
 
 /// How long a value stays after the sender named a newer baseline: datagrams may be reordered by so much.
 const REORDER_TICKS: i32 = 32;
@@ -21,7 +21,7 @@ const MAX_BUCKETS: usize = 128;
 /// The most values kept apart of one slot.
 const MAX_KEPT: usize = 64;
 /// The most memory of them kept for others.
-const MAX_SPARE: usize = 64;
+const MAX_SPARE: usize = 256;
 
 /// What one slot shows, and what the sender named.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,8 +57,9 @@ pub(crate) struct LaneInbox {
     states: Vec<State>,
     kept: HashMap<u32, Vec<Kept>>,
     spare: Vec<Vec<u32>>,
-    /// The newest chunk tick, and when was last looked what is named.
+    /// The tick of the chunk that was read last.
     now: Option<Tick>,
+    /// When was last looked what is named.
     looked: Option<Tick>,
 }
 
@@ -116,7 +117,7 @@ impl LaneInbox {
         let Some(state) = self.states.get(place.dense as usize) else { return };
         if let Some(tick) = state.applied
             && !state.is_past(tick)
-            && self.log.oldest().is_none_or(|oldest| oldest.tick.is_newer_than(tick))
+            && self.log.at(place.position, tick).is_none()
             && self.log.at_later(place.position, tick).is_none()
         {
             let mut kept = self.spare.pop().unwrap_or_default();
@@ -147,7 +148,7 @@ impl LaneInbox {
         oldest: Option<Tick>,
         dense: impl Fn(u32) -> Option<u32>,
     ) {
-        if self.now != Some(now) {
+        if self.now.replace(now) != Some(now) {
             self.turn(now, dense);
         }
         let state = self.state(place);
@@ -159,7 +160,7 @@ impl LaneInbox {
         if self.at(place, tick).is_some() {
             return;
         }
-        if !self.log.open(now).put(place.position, tick, words) {
+        if !self.log.open(now).put(place.position, tick, words, MAX_PAGE_WORDS) {
             let mut kept = self.spare.pop().unwrap_or_default();
             kept.clear();
             kept.extend_from_slice(words);
@@ -187,9 +188,6 @@ impl LaneInbox {
 
     /// A chunk of another tick: what can't be named any more goes.
     fn turn(&mut self, now: Tick, dense: impl Fn(u32) -> Option<u32>) {
-        if self.now.is_none_or(|newest| now.is_newer_than(newest)) {
-            self.now = Some(now);
-        }
         if self.looked.is_none_or(|looked| now.since(looked) >= LOOK_TICKS) {
             self.looked = Some(now);
             for state in &mut self.states {

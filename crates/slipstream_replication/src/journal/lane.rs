@@ -216,7 +216,7 @@ impl LaneJournal {
             while mask != 0 {
                 let slot = page * PAGE + mask.trailing_zeros();
                 mask &= mask - 1;
-                bucket.put(slot, now, self.present.get(slot));
+                bucket.put(slot, now, self.present.get(slot), usize::MAX);
             }
         }
     }

@@ -9,6 +9,7 @@ use super::group::bits;
 use super::pack::{PackScratch, Shared, Viewer};
 use super::pick::Budget;
 use super::{Phase, View};
+use crate::journal::Journal;
 
 impl View {
     /// Sends what waits, the most urgent first, as far as the budget goes. Whether it went for all that is due.
@@ -51,7 +52,7 @@ impl View {
             }
         }
         let mut waiting = core::mem::take(&mut self.waiting);
-        waiting.retain(|dense| self.still_waits(*dense as usize));
+        waiting.retain(|dense| self.still_waits(*dense as usize, shared.journal));
         self.waiting = waiting;
         went_for_all
     }
@@ -125,15 +126,24 @@ impl View {
         }
     }
 
-    /// Whether an entity stays on the waiting list after packing.
-    fn still_waits(&mut self, dense: usize) -> bool {
+    /// Whether an entity stays on the waiting list after packing. What it waits with stays a difference: its baselines are
+    /// kept.
+    fn still_waits(&mut self, dense: usize, journal: &mut Journal) -> bool {
         let waits = match self.phase(dense) {
             Phase::Unannounced => true,
             Phase::Leaving => self.entities[dense].announced_by.is_none(),
             Phase::Frozen => false,
             Phase::Announced | Phase::Known => {
                 let slot = self.entities[dense].slot;
-                self.lanes.iter().any(|lane| lane.get(dense, slot, &self.index).is_pending())
+                let mut waits = false;
+                for (index, lane) in self.lanes.iter_mut().enumerate() {
+                    let viewed = lane.get(dense, slot, &self.index);
+                    waits |= viewed.is_pending();
+                    if viewed.is_pending() && viewed.must_pin(journal) {
+                        lane.own(dense, slot, &self.index).keep_baseline((slot, index), journal);
+                    }
+                }
+                waits
             }
         };
         self.entities[dense].queued = waits;
