@@ -5,6 +5,7 @@
 //! still decodes, to be dropped. A value belongs to a slot and a tick, whatever incarnation it was said of: a sender has but
 //! one.
 
+mod incarnation;
 mod lane;
 mod slots;
 
@@ -14,6 +15,8 @@ use slipstream_connection::NetworkId;
 use slipstream_wire::dense::DenseBodyReader;
 use slipstream_wire::{Baseline, BitReader, Tick, WireError};
 
+pub(crate) use self::incarnation::Incarnation;
+use self::incarnation::{FORGET_TICKS, SlotInbox};
 use self::lane::LaneInbox;
 use self::slots::{HeardSlots, Place};
 use crate::dense::{Course, Preamble, read_value};
@@ -24,11 +27,6 @@ use crate::record::{
 };
 use crate::registry::{Direction, Lane, References, Registry};
 use crate::slots::Slots;
-
-/// The most incarnations kept of one slot.
-const MAX_INCARNATIONS: usize = 4;
-/// A slot that is empty for so many ticks is forgotten: what was said of it is not on its way any more.
-const FORGET_TICKS: i32 = 1024;
 
 /// Who speaks: the server of everything, or a client of what it owns.
 pub(crate) enum Speaker<'a> {
@@ -65,70 +63,6 @@ pub(crate) struct LaneNews<'a> {
     pub(crate) is_first: bool,
     pub(crate) shown: &'a [u32],
     pub(crate) words: &'a [u32],
-}
-
-/// One stay of one entity in a slot, as far as this connection knows.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Incarnation {
-    /// Where an owner speaks, its whole term.
-    pub(crate) generation: u32,
-    /// Where an owner speaks, the low bits of its term.
-    pub(crate) epoch: u8,
-    /// The tick of the chunk that announced it.
-    since: Tick,
-    /// At most one incarnation of a slot has an entity.
-    pub(crate) entity: Option<Entity>,
-}
-
-/// What is known of one slot.
-#[derive(Debug, Default)]
-struct SlotInbox {
-    newest: Option<Incarnation>,
-    /// Those before it, oldest first.
-    earlier: Vec<Incarnation>,
-    /// The newest tick at which the slot was said to be empty: whatever was announced up to then is gone.
-    vanished: Option<Tick>,
-}
-
-impl SlotInbox {
-    /// Newest first.
-    #[inline]
-    fn incarnations(&self) -> impl Iterator<Item = &Incarnation> {
-        self.newest.iter().chain(self.earlier.iter().rev())
-    }
-
-    #[inline]
-    fn incarnations_mut(&mut self) -> impl Iterator<Item = &mut Incarnation> {
-        self.newest.iter_mut().chain(self.earlier.iter_mut().rev())
-    }
-
-    /// The incarnation whose entity is in the world.
-    fn present(&self) -> Option<&Incarnation> {
-        self.incarnations().find(|known| known.entity.is_some())
-    }
-
-    /// Adds one; of too many the oldest without an entity goes.
-    fn push(&mut self, incarnation: Incarnation) {
-        self.earlier.extend(self.newest.replace(incarnation));
-        if self.earlier.len() >= MAX_INCARNATIONS
-            && let Some(oldest) = self.earlier.iter().position(|known| known.entity.is_none())
-        {
-            self.earlier.remove(oldest);
-        }
-    }
-
-    fn remove(&mut self, epoch: u8) {
-        self.earlier.retain(|known| known.epoch != epoch);
-        if self.newest.as_ref().is_some_and(|known| known.epoch == epoch) {
-            self.newest = self.earlier.pop();
-        }
-    }
-
-    /// Whether nothing was heard of an entity in it for long.
-    fn is_forgotten(&self, now: Tick) -> bool {
-        let since = self.incarnations().map(|known| known.since).chain(self.vanished);
-        self.present().is_none() && since.map(|since| now.since(since)).min().is_none_or(|age| age > FORGET_TICKS)
-    }
 }
 
 /// A connection's received state.
